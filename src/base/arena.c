@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/secret.h"
+
+enum { ARENA_ALIGNMENT = 64, ARENA_BLOCK = 16 * 1024, ARENA_BLOCK_MAX = 4 * 1024 * 1024 };
+
+struct arena_block {
+    struct arena_block *older;
+    size_t capacity; /* of the bytes after the header, which fills one alignment unit */
+};
+
+static uint8_t *block_bytes(struct arena_block *block) {
+    return (uint8_t *)block + ARENA_ALIGNMENT;
+}
+
+static struct arena_block *block_new(struct arena *arena, size_t needed) {
+    size_t capacity = arena->total < ARENA_BLOCK ? ARENA_BLOCK : arena->total;
+    if (capacity > ARENA_BLOCK_MAX) {
+        capacity = ARENA_BLOCK_MAX;
+    }
+    if (capacity < needed) {
+        capacity = needed;
+    }
+    struct arena_block *block = aligned_alloc(ARENA_ALIGNMENT, ARENA_ALIGNMENT + capacity);
+    if (block == NULL) {
+        return NULL;
+    }
+    block->older = arena->blocks;
+    block->capacity = capacity;
+    arena->blocks = block;
+    arena->used = 0;
+    arena->total += capacity;
+    return block;
+}
+
+void *arena_alloc(struct arena *arena, size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) ||
+        bytes > SIZE_MAX - 2 * (size_t)ARENA_ALIGNMENT) {
+        return NULL;
+    }
+    bytes = (bytes + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
+    if (bytes == 0) {
+        bytes = ARENA_ALIGNMENT;
+    }
+    struct arena_block *block = arena->blocks;
+    if (block == NULL || block->capacity - arena->used < bytes) {
+        block = block_new(arena, bytes);
+        if (block == NULL) {
+            return NULL;
+        }
+    }
+    uint8_t *allocated = block_bytes(block) + arena->used;
+    arena->used += bytes;
+    memset(allocated, 0, bytes);
+    return allocated;
+}
+
+struct status arena_copy(struct arena *arena, struct span bytes, struct span *out) {
+    uint8_t *copy = arena_alloc(arena, bytes.len, 1);
+    if (copy == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    if (bytes.len > 0) {
+        memcpy(copy, bytes.data, bytes.len);
+    }
+    *out = span_of(copy, bytes.len);
+    return OK;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    char *string = length < 0 ? NULL : arena_alloc(arena, (size_t)length + 1, 1);
+    if (string == NULL) {
+        return NULL;
+    }
+    va_start(arguments, format);
+    vsnprintf(string, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    return string;
+}
+
+void arena_release(struct arena *arena) {
+    size_t used = arena->used;
+    for (struct arena_block *block = arena->blocks; block != NULL;) {
+        struct arena_block *older = block->older;
+        /* Only the newest block has an untouched tail. */
+        secret_wipe(block_bytes(block), used);
+        free(block);
+        block = older;
+        used = block == NULL ? 0 : block->capacity;
+    }
+    *arena = ARENA_INIT;
+}
