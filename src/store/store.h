@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MOIETY_STORE_STORE_H
+#define MOIETY_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/status.h"
+
+/*
+ * What an aggregator remembers, behind one interface with several databases.
+ *
+ * Work happens in transactions: store_run() calls a function with a
+ * transaction, commits if it returns OK and rolls back otherwise. A function
+ * may be run again from the start when the database says that the transaction
+ * lost a race or the connection failed, so it must not change anything in
+ * memory that a second run would see. When store_run() returns OK for
+ * STORE_WRITE, everything that the function did is durable (it survives a kill
+ * of this process and, with the database's default settings, of the machine);
+ * otherwise nothing of it happened.
+ *
+ * Transactions are serialisable. The functions below say what is true when the
+ * transaction commits. All times are microseconds since the Unix epoch unless
+ * called otherwise; report times are in the task's time_precision (DAP,
+ * section "Times, Durations and Intervals").
+ *
+ * Fields marked "sealed" are secret: the store encrypts them under a data key
+ * before they reach the database, and the data key under a wrapping key that
+ * the database never sees. What a function returns lives in the transaction's
+ * arena, which is the caller's and is wiped when released.
+ *
+ * The store is thread-safe; a transaction belongs to one thread.
+ */
+struct store;
+struct store_tx;
+
+/* A key outside the database that wraps the data keys. Several can be given
+ * while they rotate; the first one wraps new data keys. */
+struct store_wrapping_key {
+    uint8_t key[32];
+};
+
+struct store_options {
+    const struct store_wrapping_key *wrapping_keys;
+    size_t wrapping_key_count; /* at least 1 */
+    const struct clock *clock;
+    bool create;    /* make the database if there is none */
+    bool read_only; /* for diagnosis: no writes, no migration */
+};
+
+/*
+ * Opens the database at `url`: "sqlite:PATH" (or a bare path), later
+ * "postgresql://...". The schema must be current, else STORE_SCHEMA, except
+ * that a new SQLite file is given the schema if `create` is set. UNKNOWN_KEY if
+ * no wrapping key opens the stored data keys.
+ */
+struct status store_open(const char *url, const struct store_options *options, struct store **out);
+void store_close(struct store *store);
+/* Brings the schema to this program's version; returns the versions. */
+struct status store_migrate(const char *url, const struct store_options *options, int *from,
+                            int *to);
+/* Rewraps the data keys under the first wrapping key. Rows stay untouched. */
+struct status store_reseal(struct store *store, size_t *rewrapped);
+/* Adds a fresh data key, used from now on for what is sealed anew. */
+struct status store_rotate_data_key(struct store *store);
+
+enum store_mode { STORE_READ, STORE_WRITE };
+typedef struct status store_function(struct store_tx *tx, void *argument);
+struct status store_run(struct store *store, enum store_mode mode, store_function *function,
+                        void *argument);
+
+enum { STORE_ID_SIZE = 16, STORE_TASK_ID_SIZE = 32, STORE_BATCH_ID_SIZE = 32, STORE_DIGEST_SIZE = 32 };
+
+/* ---- Peers and tasks (task.c) ------------------------------------------ */
+
+/* The other party of a task, under a name that the operator gives it: tokens,
+ * certificate names and dialect are its, and tasks refer to it. */
+struct store_peer {
+    const char *name;
+    const char *dialect;          /* "draft-18", "janus-2026-08" */
+    struct span token;            /* sealed: what we send it; may be empty */
+    struct span token_hash;       /* SHA-256 of what it sends us; may be empty */
+    const char *certificate_name; /* the TLS client certificate's name; may be NULL */
+};
+struct status store_peer_put(struct store_tx *tx, const struct store_peer *peer);
+struct status store_peer_get(struct store_tx *tx, struct arena *arena, const char *name,
+                             struct store_peer *out); /* NOT_FOUND */
+struct status store_peer_list(struct store_tx *tx, struct arena *arena, struct store_peer **out,
+                              size_t *count);
+/* CONFLICT while a task refers to it. */
+struct status store_peer_delete(struct store_tx *tx, const char *name);
+
+struct store_task {
+    uint8_t id[STORE_TASK_ID_SIZE];
+    uint8_t role;                  /* DAP Role: leader(2) or helper(3) */
+    struct span config;            /* encoded TaskConfiguration: bound into AADs, byte for byte */
+    struct span collector_config;  /* encoded HpkeConfig of the collector */
+    struct span verify_keys;       /* sealed: encoded list of (key id, key) */
+    const char *aggregator_peer;   /* name of the other aggregator's peer */
+    const char *collector_peer;    /* leader only, else NULL */
+    struct span settings;          /* JSON: local policy, not part of the protocol */
+    int64_t created_at;
+};
+/* CONFLICT if the id is taken by a task that differs in any field. */
+struct status store_task_put(struct store_tx *tx, const struct store_task *task);
+/* UNRECOGNIZED_TASK if there is none. */
+struct status store_task_get(struct store_tx *tx, struct arena *arena,
+                             const uint8_t id[STORE_TASK_ID_SIZE], struct store_task *out);
+struct status store_task_list(struct store_tx *tx, struct arena *arena, struct store_task **out,
+                              size_t *count);
+/* Replaces the settings alone: a task's parameters never change. */
+struct status store_task_set_settings(struct store_tx *tx, const uint8_t id[STORE_TASK_ID_SIZE],
+                                      struct span settings);
+/* Deletes the task and all that belongs to it, what guards against replay and
+ * double collection too. */
+struct status store_task_delete(struct store_tx *tx, const uint8_t id[STORE_TASK_ID_SIZE]);
+/* Changes with every write to peers, tasks and HPKE keys, by whichever process:
+ * caches compare it. */
+struct status store_config_version(struct store_tx *tx, uint64_t *version);
+
+/* What happened in a task, counted for ever under short names such as
+ * "upload_accepted", "report_rejected_vdaf_verify_error", "aggregated". */
+struct store_counter {
+    const char *name;
+    uint64_t value;
+};
+struct status store_counter_add(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                const char *name, uint64_t increment);
+struct status store_counter_list(struct store_tx *tx, struct arena *arena,
+                                 const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                 struct store_counter **out, size_t *count);
+
+/* ---- HPKE keys of this server (key.c) ----------------------------------- */
+
+enum store_key_state { STORE_KEY_ADVERTISED, STORE_KEY_ACCEPTED, STORE_KEY_OPEN_ONLY };
+struct store_hpke_key {
+    uint8_t id;
+    uint16_t kem_id, kdf_id, aead_id;
+    struct span public_key;
+    struct span private_key; /* sealed */
+    enum store_key_state state;
+    int64_t created_at;
+    int64_t state_since;
+};
+/* CONFLICT if the id is in use. */
+struct status store_hpke_key_put(struct store_tx *tx, const struct store_hpke_key *key);
+/* Newest first. */
+struct status store_hpke_key_list(struct store_tx *tx, struct arena *arena,
+                                  struct store_hpke_key **out, size_t *count);
+struct status store_hpke_key_set_state(struct store_tx *tx, uint8_t id, enum store_key_state state,
+                                       int64_t now);
+/* CONFLICT while any stored report names it. */
+struct status store_hpke_key_delete(struct store_tx *tx, uint8_t id);
+
+/* ---- Reports waiting at a leader (report.c) ------------------------------ */
+
+/*
+ * Reports are kept many to a row: a segment holds reports of one task and one
+ * epoch of report time, and goes when its last report is terminal. The store
+ * assigns reports to jobs in the order in which they came.
+ */
+struct store_report {
+    uint8_t id[STORE_ID_SIZE];
+    uint64_t time;      /* in time_precision units */
+    uint64_t epoch;     /* of the report's time: see store_epoch() */
+    uint8_t config_id;  /* HPKE key of the leader's ciphertext */
+    struct span body;   /* the encoded Report, opaque here */
+};
+
+/* An epoch is the unit in which report IDs expire: seven days of report time. */
+enum { STORE_EPOCH_SECONDS = 7 * 24 * 3600 };
+static inline uint64_t store_epoch(uint64_t report_time, uint64_t time_precision) {
+    uint64_t seconds;
+    return __builtin_mul_overflow(report_time, time_precision, &seconds)
+               ? UINT64_MAX / STORE_EPOCH_SECONDS
+               : seconds / STORE_EPOCH_SECONDS;
+}
+
+enum store_outcome {
+    STORE_NEW,       /* stored, or committed */
+    STORE_REPLAYED,  /* the ID was stored (or committed) before, in any live epoch, or earlier in the same call */
+    STORE_EXPIRED,   /* its epoch is behind the task's watermark */
+};
+
+/* Stores the new ones of `reports` and their IDs; sets outcomes[i]. */
+struct status store_reports_put(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                const struct store_report reports[], size_t count,
+                                enum store_outcome outcomes[]);
+
+/* What a task has not aggregated yet: reports waiting or in a job. */
+struct store_usage {
+    uint64_t reports;
+    uint64_t bytes;
+    uint64_t unassigned; /* of the reports: in no job */
+    int64_t oldest_at;   /* when the oldest unassigned one was stored; 0 if none */
+};
+struct status store_usage_get(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                              struct store_usage *out);
+
+/* ---- Aggregation jobs at a leader (job.c) --------------------------------- */
+
+/*
+ * A job takes reports out of the waiting ones, durably and each into one job
+ * only. While it runs it is leased: every write-back names the lease, and
+ * LEASE_LOST says that another worker took it over and nothing was written.
+ *
+ * Life: create (claimed by its maker) -> fix the members before the first send
+ * -> retry any number of times with the same members -> finish or abandon.
+ */
+struct store_job {
+    uint8_t id[STORE_ID_SIZE];           /* ours, random; the helper chooses its own */
+    uint8_t task_id[STORE_TASK_ID_SIZE];
+    bool has_batch;
+    uint8_t batch_id[STORE_BATCH_ID_SIZE]; /* leader-selected mode */
+    struct span agg_param;
+    uint8_t verify_key_id;
+    bool fixed;                            /* members and digest are final; it may have been sent */
+    uint8_t digest[STORE_DIGEST_SIZE];     /* SHA-256 of the request body, once fixed */
+    uint16_t step;
+    const char *location;                  /* the helper's resource, once known; else NULL */
+    struct span state;                     /* sealed: verify states, when there is something to carry */
+    uint32_t attempts;
+    uint64_t member_count;
+    uint64_t time_min, time_max;           /* of the members, inclusive */
+    int64_t retry_at;
+    uint64_t lease;                        /* fencing token */
+};
+
+struct store_member {
+    struct store_report report;
+    uint64_t segment; /* where the report lies; opaque to callers */
+    uint32_t index;
+};
+
+/* Takes up to `max_reports` unassigned reports of one task, or NOT_FOUND if it
+ * has none. `batch_id` may be NULL. */
+struct status store_job_create(struct store_tx *tx, struct arena *arena,
+                               const uint8_t task_id[STORE_TASK_ID_SIZE],
+                               const uint8_t *batch_id, struct span agg_param,
+                               uint8_t verify_key_id, size_t max_reports, int64_t now,
+                               int64_t lease_until, struct store_job *out);
+/* Leases a job that is due (retry_at <= now) and not leased; NOT_FOUND if
+ * there is none. Counts an attempt. */
+struct status store_job_claim(struct store_tx *tx, struct arena *arena, int64_t now,
+                              int64_t lease_until, struct store_job *out);
+/* The reports of a job, in the order that the request names them. */
+struct status store_job_members(struct store_tx *tx, struct arena *arena,
+                                const struct store_job *job, struct store_member **out,
+                                size_t *count);
+/* Makes the members final: `keep[i]` says which stay; the others are terminal.
+ * Afterwards a retry sends a body with this digest. */
+struct status store_job_fix(struct store_tx *tx, const struct store_job *job, const bool keep[],
+                            size_t count, const uint8_t digest[STORE_DIGEST_SIZE]);
+/* Gives the job back until `retry_at`. Location, step and state replace those
+ * stored (location NULL and state empty leave them). */
+struct status store_job_release(struct store_tx *tx, const struct store_job *job,
+                                const char *location, uint16_t step, struct span state,
+                                int64_t retry_at);
+/* Ends the job: each member is terminal, except that `later[i]` (NULL for
+ * none) puts a report back among the waiting ones, for report_too_early. */
+struct status store_job_finish(struct store_tx *tx, const struct store_job *job,
+                               const bool later[], size_t count);
+/* Ends the job and puts all members back among the waiting ones (DAP,
+ * "Aggregation Job Abandonment and Deletion"). */
+struct status store_job_abandon(struct store_tx *tx, const struct store_job *job);
+
+/* Tasks that have unassigned reports, with their usage, the longest waiting
+ * first; at most `max`. Counts only what may be assigned at `now`. */
+struct store_waiting {
+    uint8_t task_id[STORE_TASK_ID_SIZE];
+    struct store_usage usage;
+};
+struct status store_waiting_list(struct store_tx *tx, struct arena *arena, int64_t now, size_t max,
+                                 struct store_waiting **out, size_t *count);
+
+/* Work that may still add to a batch: unassigned reports and unfinished jobs
+ * of the task with a report time in [start, start + duration), or of the
+ * batch. */
+struct store_pending {
+    uint64_t unassigned;
+    uint64_t jobs;
+};
+struct status store_pending_interval(struct store_tx *tx,
+                                     const uint8_t task_id[STORE_TASK_ID_SIZE], uint64_t start,
+                                     uint64_t duration, struct store_pending *out);
+struct status store_pending_batch(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                  const uint8_t batch_id[STORE_BATCH_ID_SIZE],
+                                  struct store_pending *out);
+
+/* ---- Committed IDs and batch buckets (bucket.c) --------------------------- */
+
+/*
+ * The second set of report IDs: what has been aggregated. Commits the IDs that
+ * are new to the task; outcomes[i] says which. IDs are inserted in sorted
+ * order, so replicas can't deadlock. Call it in the transaction that writes
+ * the buckets.
+ */
+struct store_committed {
+    uint8_t id[STORE_ID_SIZE];
+    uint64_t epoch;
+};
+struct status store_ids_commit(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                               const struct store_committed ids[], size_t count,
+                               enum store_outcome outcomes[]);
+
+/* A batch bucket (DAP, "Batch Buckets"). Its key is the start time (8 bytes,
+ * big-endian) in time-interval mode and the batch ID in leader-selected. */
+struct store_bucket {
+    struct span key;
+    struct span agg_share; /* sealed; encoded by the VDAF */
+    uint64_t report_count;
+    uint8_t checksum[32];
+    uint64_t time_min, time_max; /* inclusive, of the reports in it */
+};
+/* NOT_FOUND if there is none yet. `param_digest` is the SHA-256 of the
+ * aggregation parameter; `shard` spreads concurrent writers. */
+struct status store_bucket_get(struct store_tx *tx, struct arena *arena,
+                               const uint8_t task_id[STORE_TASK_ID_SIZE], struct span key,
+                               const uint8_t param_digest[STORE_DIGEST_SIZE], unsigned shard,
+                               struct store_bucket *out);
+struct status store_bucket_put(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                               const uint8_t param_digest[STORE_DIGEST_SIZE], unsigned shard,
+                               const struct store_bucket *bucket);
+/* Every shard of the buckets with first <= key <= last. */
+struct status store_bucket_range(struct store_tx *tx, struct arena *arena,
+                                 const uint8_t task_id[STORE_TASK_ID_SIZE], struct span first,
+                                 struct span last, const uint8_t param_digest[STORE_DIGEST_SIZE],
+                                 struct store_bucket **out, size_t *count);
+/* Whether a bucket in the range was aggregated under another parameter. */
+struct status store_bucket_other_param(struct store_tx *tx,
+                                       const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                       struct span first, struct span last,
+                                       const uint8_t param_digest[STORE_DIGEST_SIZE],
+                                       bool *found);
+
+/* Marks of what has been collected: an interval, or a batch ID. Remembered as
+ * long as the task. Marking also drops the aggregate shares of the range. */
+struct status store_collected_interval_put(struct store_tx *tx,
+                                           const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                           uint64_t start, uint64_t duration);
+struct status store_collected_batch_put(struct store_tx *tx,
+                                        const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                        const uint8_t batch_id[STORE_BATCH_ID_SIZE]);
+struct status store_collected_interval_overlaps(struct store_tx *tx,
+                                                const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                                uint64_t start, uint64_t duration, bool *found);
+struct status store_collected_batch_has(struct store_tx *tx,
+                                        const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                        const uint8_t batch_id[STORE_BATCH_ID_SIZE], bool *found);
+/* All collected intervals of a task, for caches. */
+struct store_interval {
+    uint64_t start, duration;
+};
+struct status store_collected_intervals(struct store_tx *tx, struct arena *arena,
+                                        const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                        struct store_interval **out, size_t *count);
+
+/* ---- Batches that a leader selects (batch.c) ------------------------------ */
+
+enum store_batch_state { STORE_BATCH_OPEN, STORE_BATCH_CLOSED, STORE_BATCH_COLLECTING, STORE_BATCH_COLLECTED };
+struct store_batch {
+    uint8_t id[STORE_BATCH_ID_SIZE];
+    enum store_batch_state state;
+    uint64_t assigned;  /* reports put into jobs for it, less those rejected since */
+    int64_t opened_at;
+};
+struct status store_batch_put(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                              const struct store_batch *batch);
+/* Batches in the given state, oldest first. */
+struct status store_batch_list(struct store_tx *tx, struct arena *arena,
+                               const uint8_t task_id[STORE_TASK_ID_SIZE],
+                               enum store_batch_state state, struct store_batch **out,
+                               size_t *count);
+struct status store_batch_get(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                              const uint8_t id[STORE_BATCH_ID_SIZE], struct store_batch *out);
+
+/* ---- Resources that others made here (resource.c) ------------------------- */
+
+/*
+ * What a POST created: at a helper an aggregation job or an aggregate share,
+ * at a leader a collection job. Resource IDs are random. Among live resources
+ * of one task and kind the digest of the creating body is unique, which is the
+ * idempotency of DAP's section "Resource Creation". A resource that failed or
+ * was deleted is no longer live; its row stays until expiry, so that its
+ * failure can be asked for.
+ */
+enum store_kind { STORE_AGGREGATION_JOB, STORE_AGGREGATE_SHARE, STORE_COLLECTION_JOB };
+enum store_resource_state { STORE_RESOURCE_PENDING, STORE_RESOURCE_READY, STORE_RESOURCE_FAILED, STORE_RESOURCE_DELETED };
+struct store_resource {
+    uint8_t id[STORE_ID_SIZE];
+    uint8_t task_id[STORE_TASK_ID_SIZE];
+    enum store_kind kind;
+    enum store_resource_state state;
+    uint8_t digest[STORE_DIGEST_SIZE]; /* SHA-256 of the creating body */
+    struct span request;               /* the latest request body; may be emptied when done */
+    struct span response;              /* the representation, once ready */
+    struct span note;                  /* sealed: the owner's own (verify state, batch in collection) */
+    uint16_t step;
+    uint8_t step_digest[STORE_DIGEST_SIZE]; /* of the latest continuation request */
+    enum status_code problem;          /* when failed */
+    uint32_t attempts;
+    int64_t created_at;
+    int64_t retry_at;
+    uint64_t lease;
+};
+/* Makes `resource`, or finds the live one with its task, kind and digest.
+ * `*found` says which; `*out` is the row that stands. If `lease_until` is not
+ * 0 a resource that is made is leased to its maker. An id that is taken
+ * (dialects where the peer chooses ids) is CONFLICT. */
+struct status store_resource_create(struct store_tx *tx, struct arena *arena,
+                                    const struct store_resource *resource, int64_t lease_until,
+                                    struct store_resource *out, bool *found);
+/* NOT_FOUND */
+struct status store_resource_get(struct store_tx *tx, struct arena *arena,
+                                 const uint8_t task_id[STORE_TASK_ID_SIZE], enum store_kind kind,
+                                 const uint8_t id[STORE_ID_SIZE], struct store_resource *out);
+/* Leases a pending resource of the kind that is due; NOT_FOUND if none. */
+struct status store_resource_claim(struct store_tx *tx, struct arena *arena, enum store_kind kind,
+                                   int64_t now, int64_t lease_until, struct store_resource *out);
+/* Writes state, request, response, note, step, step_digest, problem and
+ * retry_at, and gives the lease back (keeps it if `lease_until` is not 0).
+ * LEASE_LOST if another holds it; a row without a lease is written if its lease
+ * number is still the one given. */
+struct status store_resource_update(struct store_tx *tx, const struct store_resource *resource,
+                                    int64_t lease_until);
+/* Ends liveness at the owner's wish, whoever holds the lease. NOT_FOUND. */
+struct status store_resource_delete(struct store_tx *tx,
+                                    const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                    enum store_kind kind, const uint8_t id[STORE_ID_SIZE]);
+/* Pending resources of a kind in a task, to be looked at. */
+struct status store_resource_list(struct store_tx *tx, struct arena *arena,
+                                  const uint8_t task_id[STORE_TASK_ID_SIZE], enum store_kind kind,
+                                  enum store_resource_state state, struct store_resource **out,
+                                  size_t *count);
+
+/* ---- Expiry (expiry.c) ---------------------------------------------------- */
+
+/* First moves the task's watermark to `epoch` (it never moves back), in a
+ * transaction of its own; from then on older reports are STORE_EXPIRED. */
+struct status store_watermark_advance(struct store_tx *tx,
+                                      const uint8_t task_id[STORE_TASK_ID_SIZE], uint64_t epoch);
+struct status store_watermark_get(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                  uint64_t *epoch);
+/* Then deletes up to `max` rows behind the watermark: IDs of both sets and
+ * waiting reports; and resources that ended before `ended_before`. Collected
+ * marks stay. `*deleted` is 0 when nothing is left. */
+struct status store_expire(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                           int64_t ended_before, size_t max, size_t *deleted);
+
+#endif
