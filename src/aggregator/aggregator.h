@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MOIETY_AGGREGATOR_AGGREGATOR_H
+#define MOIETY_AGGREGATOR_AGGREGATOR_H
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "moiety/provider.h"
+#include "net/http_client.h"
+#include "net/router.h"
+#include "net/work_queue.h"
+#include "store/store.h"
+
+/*
+ * A DAP aggregator (draft-ietf-ppm-dap-18): leader of some tasks, helper of
+ * others. It answers HTTP through the routes that it adds to a router, does
+ * its computing and its database work on a queue of workers, and talks to the
+ * other aggregator through an HTTP client. Event loops never wait for it.
+ *
+ * All that it needs is borrowed and must outlive it. Thread-safe once started.
+ */
+struct aggregator;
+
+struct aggregator_options {
+    struct store *store;
+    struct work_queue *queue;
+    struct http_client *http_client; /* to the other aggregator */
+    const struct moiety_provider *provider;
+    const struct clock *clock;
+    struct metrics *metrics;
+
+    /* Limits and policies of this server; 0 takes the default. */
+    size_t max_upload_bytes;      /* body of one upload; default 32 MiB */
+    size_t max_job_bytes;         /* body of one aggregation job; default 64 MiB */
+    uint32_t upload_delay_us;     /* how long a lone upload waits for company; default 0 */
+    uint32_t clock_skew_s;        /* how far ahead a report's time may be; default 300 */
+    uint32_t job_poll_ms;         /* how often the leader looks for work; default 200 */
+    uint32_t lease_s;             /* how long a job stays claimed; default 600 */
+    uint32_t hpke_config_max_age_s;  /* Cache-Control of hpke_config; default 86400 */
+    uint32_t hpke_key_lifetime_s;    /* age at which a new key is advertised; 0: by hand only */
+    uint32_t gc_interval_s;          /* default 60 */
+    const char *cors_origins;     /* for hpke_config and reports: NULL none, "*" any, or a list */
+};
+
+struct status aggregator_new(const struct aggregator_options *options, struct aggregator **out);
+void aggregator_add_routes(struct aggregator *aggregator, struct router *router);
+/* Starts the pollers: job creation, driving, collection, expiry, key rotation. */
+struct status aggregator_start(struct aggregator *aggregator);
+/* Whether it can serve: the store answers and a key is advertised. On false,
+ * `why` is a static text. */
+bool aggregator_ready(struct aggregator *aggregator, const char **why);
+/* First step of a drain: no new work is claimed; what runs ends. */
+void aggregator_drain(struct aggregator *aggregator);
+/* After the queue and the HTTP client have stopped. */
+void aggregator_free(struct aggregator *aggregator);
+
+#endif
