@@ -38,6 +38,7 @@ struct aggregator_options {
     uint32_t hpke_config_max_age_s;  /* Cache-Control of hpke_config; default 86400 */
     uint32_t hpke_key_lifetime_s;    /* age at which a new key is advertised; 0: by hand only */
     uint32_t gc_interval_s;          /* default 60 */
+    const char *base_path; /* where its routes stand: NULL or "" for the root, or "/dap" */
     const char *cors_origins;     /* for hpke_config and reports: NULL none, "*" any, or a list */
 };
 
