@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MOIETY_AGGREGATOR_EXCHANGE_H
+#define MOIETY_AGGREGATOR_EXCHANGE_H
+
+#include "aggregator/context.h"
+#include "aggregator/reply.h"
+
+/*
+ * A request on its way: what all resources below a task have in common. The
+ * loop's thread hands it to a worker, or answers 503 if the queue is full; the
+ * worker finds the task, checks the role, the caller's credentials and the
+ * media type in that order, and calls the endpoint, which finishes the exchange
+ * exactly once, from any thread.
+ */
+struct exchange {
+    struct aggregator *aggregator;
+    struct http_request *request; /* its body, its parameters */
+    struct arena *arena;          /* the request's */
+    const struct task *task;      /* held until the exchange is finished */
+    const struct endpoint *endpoint;
+    const char *detail;           /* for the problem document, if it fails; may be NULL */
+    const char *extra;            /* as reply_problem()'s */
+    int64_t started_ns;
+};
+
+enum endpoint_caller {
+    CALLER_ANYONE,
+    CALLER_AGGREGATOR, /* the task's other aggregator */
+    CALLER_COLLECTOR,
+};
+
+struct endpoint {
+    const char *name;            /* metric label */
+    enum role role;              /* that this server must have in the task */
+    enum endpoint_caller caller;
+    const char *message;         /* media type application/ppm-dap;message=...; NULL: no body */
+    void (*run)(struct exchange *exchange);
+};
+
+/* For a route's handle(): takes the request over. */
+void exchange_begin(struct aggregator *aggregator, struct http_request *request,
+                    const struct endpoint *endpoint);
+/* Ends it: with `reply` if `status` is OK, else with a problem document. */
+void exchange_finish(struct exchange *exchange, struct status status, const struct reply *reply);
+
+/* Notes what is wrong, in words, and gives the failure: for
+ * `return exchange_fail(x, FAIL(BATCH_INVALID), "the interval is empty")`. */
+static inline struct status exchange_fail(struct exchange *exchange, struct status failure,
+                                          const char *detail) {
+    exchange->detail = detail;
+    return failure;
+}
+
+/* The id in the URL's parameter; `missing` if it isn't 16 bytes of base64url. */
+struct status exchange_id(const struct exchange *exchange, const char *parameter,
+                          enum status_code missing, uint8_t id[STORE_ID_SIZE]);
+/* Path of a resource of this task at this server, as its own endpoint URL in the
+ * task configuration has it: "/base/tasks/{task}/{collection}/{id}{suffix}"; NULL
+ * if out of memory. */
+const char *exchange_location(const struct exchange *exchange, const char *collection,
+                              const uint8_t id[STORE_ID_SIZE], const char *suffix);
+
+#endif
