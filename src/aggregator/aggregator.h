@@ -24,6 +24,7 @@ struct aggregator_options {
     struct store *store;
     struct work_queue *queue;
     struct http_client *http_client; /* to the other aggregator */
+    struct http_client_tls peer_tls; /* whom to trust there and who we are, for each request */
     const struct moiety_provider *provider;
     const struct clock *clock;
     struct metrics *metrics;
