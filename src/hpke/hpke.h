@@ -13,7 +13,8 @@
  * 6.1), single-shot. DHKEM(X25519, HKDF-SHA256) and DHKEM(P-256, HKDF-SHA256),
  * HKDF-SHA256, AES-128-GCM, AES-256-GCM and ChaCha20-Poly1305. All functions
  * are thread-safe. The provider is borrowed; hpke_provider_default() is the
- * one over libsodium and OpenSSL that servers use (src/hpke/provider_openssl).
+ * one over libsodium and OpenSSL that servers use (hpke/provider/default.h, in
+ * the library moiety_provider).
  */
 
 struct hpke_suite {

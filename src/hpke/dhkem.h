@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MOIETY_HPKE_DHKEM_H
+#define MOIETY_HPKE_DHKEM_H
+
+#include "hpke/hpke.h"
+#include "hpke/kdf.h"
+
+/* DHKEM (RFC 9180, section 4.1). Inside this layer only; thread-safe. */
+enum { DHKEM_PRIVATE_SIZE = 32, DHKEM_PUBLIC_MAX = 65 };
+
+/* "KEM" || kem_id */
+struct dhkem_id {
+    uint8_t bytes[5];
+};
+struct dhkem_id dhkem_id(uint16_t kem_id);
+
+/* Encap: `enc` has the size of a public key. INVALID_ARGUMENT if the
+ * provider refuses the recipient's public key. */
+struct status dhkem_encap(const struct moiety_provider *provider, uint16_t kem_id,
+                          struct span public_key, uint8_t enc[DHKEM_PUBLIC_MAX],
+                          uint8_t shared[KDF_SIZE]);
+
+/* Decap. DECRYPT_FAILED if `enc` has the wrong size or the provider refuses
+ * it. Nothing else in the project puts a private key to use. */
+struct status dhkem_decap(const struct moiety_provider *provider, const struct hpke_key *key,
+                          struct span enc, uint8_t shared[KDF_SIZE]);
+
+#endif
