@@ -110,7 +110,7 @@ static void line_time(struct line *line) {
     line_string(line, text);
 }
 
-void log_write(enum log_level level, const char *event, const struct log_field fields[],
+void log_write(enum log_level level, const char *event, const struct log_field *fields,
                int count) {
     struct line line = {.len = 0};
     bool json = sink.format == LOG_JSON;

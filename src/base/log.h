@@ -34,7 +34,7 @@ struct log_field {
 void log_configure(enum log_level level, enum log_format format, int fd);
 bool log_enabled(enum log_level level);
 
-void log_write(enum log_level level, const char *event, const struct log_field fields[], int count);
+void log_write(enum log_level level, const char *event, const struct log_field *fields, int count);
 
 /* log_event(LOG_INFO, "task made", LOG_BYTES("task", id), LOG_INT("reports", n)); */
 #define log_event(level, event, ...)                                                      \

@@ -19,6 +19,7 @@
  *
  * Every function takes NULL where a family or a series is expected and then
  * does nothing, so that code can count without knowing whether anyone looks.
+ * A series that could not be made for want of memory is NULL as well.
  */
 struct metrics;
 struct metric_family;
@@ -26,7 +27,7 @@ struct metric;
 
 enum { METRIC_LABELS_MAX = 4, METRIC_BUCKETS_MAX = 24 };
 
-/* What a family is. All strings are static or outlive the registry. */
+/* What a family is. The registry copies all of it. */
 struct metric_description {
     const char *name; /* [a-zA-Z_][a-zA-Z0-9_]*; counters end in _total */
     const char *help;
@@ -63,8 +64,7 @@ struct status metrics_gauge_reader(struct metrics *metrics, const char *name, co
 void metrics_forget_reader(struct metrics *metrics, void *argument);
 
 /* The series with these label values, one for each label of the family (an
- * unlabelled family takes NULL). The values are copied. NULL only if `family`
- * is NULL or memory is short. */
+ * unlabelled family takes NULL). The values are copied. */
 struct metric *metric_series(struct metric_family *family, const char *const values[]);
 
 /* Counters only go up; gauges go both ways. */

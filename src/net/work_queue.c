@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/work_queue.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+struct work {
+    work_function *function;
+    void *argument;
+};
+
+struct delayed {
+    int64_t when;
+    uint64_t sequence; /* of submission: equal times run in order */
+    struct work work;
+};
+
+struct work_queue {
+    pthread_mutex_t mutex; /* over everything that follows */
+    pthread_cond_t ready;  /* there is work, or time to look again */
+    pthread_cond_t quiet;  /* nothing waits or runs */
+
+    struct work *ring; /* `capacity` long; `waiting` from `first` on */
+    size_t capacity;
+    size_t first;
+    size_t waiting;
+
+    struct delayed *heap; /* the soonest first */
+    size_t delayed;
+    size_t heap_capacity;
+    uint64_t sequence;
+
+    size_t running;
+    bool stopping;
+    pthread_t *threads;
+    unsigned thread_count; /* running; 0 once joined */
+
+    struct metrics *metrics;
+    struct metric *refused;
+    char metric_names[4][64]; /* depth, delayed, running, refused */
+};
+
+static bool sooner(const struct delayed *a, const struct delayed *b) {
+    return a->when != b->when ? a->when < b->when : a->sequence < b->sequence;
+}
+
+static void swap_delayed(struct delayed *a, struct delayed *b) {
+    const struct delayed other = *a;
+    *a = *b;
+    *b = other;
+}
+
+static struct status heap_push(struct work_queue *queue, struct delayed item) {
+    if (queue->delayed == queue->heap_capacity) {
+        const size_t capacity = queue->heap_capacity == 0 ? 64 : 2 * queue->heap_capacity;
+        struct delayed *heap = reallocarray(queue->heap, capacity, sizeof(*heap));
+        if (heap == NULL) {
+            return FAIL(NO_MEMORY);
+        }
+        queue->heap = heap;
+        queue->heap_capacity = capacity;
+    }
+    size_t i = queue->delayed++;
+    queue->heap[i] = item;
+    for (; i > 0 && sooner(&queue->heap[i], &queue->heap[(i - 1) / 2]); i = (i - 1) / 2) {
+        swap_delayed(&queue->heap[i], &queue->heap[(i - 1) / 2]);
+    }
+    return OK;
+}
+
+static struct work heap_pop(struct work_queue *queue) {
+    struct delayed *heap = queue->heap;
+    const struct work soonest = heap[0].work;
+    const size_t count = --queue->delayed;
+    heap[0] = heap[count];
+    for (size_t i = 0;;) {
+        size_t least = i;
+        for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < count; child++) {
+            least = sooner(&heap[child], &heap[least]) ? child : least;
+        }
+        if (least == i) {
+            return soonest;
+        }
+        swap_delayed(&heap[i], &heap[least]);
+        i = least;
+    }
+}
+
+static struct work ring_pop(struct work_queue *queue) {
+    const struct work work = queue->ring[queue->first];
+    queue->first = (queue->first + 1) % queue->capacity;
+    queue->waiting--;
+    return work;
+}
+
+static bool delayed_is_due(const struct work_queue *queue) {
+    return queue->delayed > 0 && queue->heap[0].when <= clock_monotonic_ns();
+}
+
+/* Waits for a signal, or until the soonest delayed work is due. */
+static void wait_for_work(struct work_queue *queue) {
+    if (queue->delayed == 0) {
+        pthread_cond_wait(&queue->ready, &queue->mutex);
+        return;
+    }
+    const int64_t when = queue->heap[0].when;
+    const struct timespec until = {.tv_sec = when / 1000000000, .tv_nsec = when % 1000000000};
+    pthread_cond_timedwait(&queue->ready, &queue->mutex, &until);
+}
+
+static bool take(struct work_queue *queue, struct work *out) {
+    while (!queue->stopping) {
+        const bool due = delayed_is_due(queue);
+        if (!due && queue->waiting == 0) {
+            wait_for_work(queue);
+            continue;
+        }
+        *out = due ? heap_pop(queue) : ring_pop(queue);
+        /* This thread may have been the only one that slept until the soonest
+         * delayed item; another must now watch it. */
+        if (queue->delayed > 0) {
+            pthread_cond_signal(&queue->ready);
+        }
+        return true;
+    }
+    return false;
+}
+
+static void *worker_main(void *argument) {
+    struct work_queue *queue = argument;
+    struct work work;
+    pthread_mutex_lock(&queue->mutex);
+    while (take(queue, &work)) {
+        queue->running++;
+        pthread_mutex_unlock(&queue->mutex);
+        work.function(work.argument, false);
+        pthread_mutex_lock(&queue->mutex);
+        if (--queue->running == 0 && queue->waiting == 0) {
+            pthread_cond_broadcast(&queue->quiet);
+        }
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    return NULL;
+}
+
+struct status work_queue_submit(struct work_queue *queue, work_function *function, void *argument) {
+    struct status status = OK;
+    pthread_mutex_lock(&queue->mutex);
+    if (queue->stopping) {
+        status = FAIL(CANCELLED);
+    } else if (queue->waiting == queue->capacity) {
+        status = FAIL(BUSY);
+        metric_add(queue->refused, 1);
+    } else {
+        const size_t slot = (queue->first + queue->waiting++) % queue->capacity;
+        queue->ring[slot] = (struct work){function, argument};
+        pthread_cond_signal(&queue->ready);
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    return status;
+}
+
+struct status work_queue_submit_at(struct work_queue *queue, int64_t when, work_function *function,
+                                   void *argument) {
+    struct status status = FAIL(CANCELLED);
+    pthread_mutex_lock(&queue->mutex);
+    if (!queue->stopping) {
+        status = heap_push(queue, (struct delayed){when, queue->sequence++, {function, argument}});
+        pthread_cond_signal(&queue->ready); /* it may be the soonest now */
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    return status;
+}
+
+struct status work_queue_submit_after_ms(struct work_queue *queue, int64_t delay_ms,
+                                         work_function *function, void *argument) {
+    return work_queue_submit_at(queue, clock_monotonic_ns() + delay_ms * 1000000, function,
+                                argument);
+}
+
+static size_t read_locked(const struct work_queue *queue, const size_t *value) {
+    pthread_mutex_t *mutex = (pthread_mutex_t *)&queue->mutex;
+    pthread_mutex_lock(mutex);
+    const size_t copy = *value;
+    pthread_mutex_unlock(mutex);
+    return copy;
+}
+
+size_t work_queue_depth(const struct work_queue *queue) {
+    return read_locked(queue, &queue->waiting);
+}
+
+struct status work_queue_drain(struct work_queue *queue, int64_t timeout_ms) {
+    const int64_t deadline = clock_monotonic_ns() + timeout_ms * 1000000;
+    const struct timespec until = {deadline / 1000000000, deadline % 1000000000};
+    struct status status = OK;
+    pthread_mutex_lock(&queue->mutex);
+    while (status_ok(status) && !queue->stopping &&
+           (queue->waiting > 0 || queue->running > 0 || delayed_is_due(queue))) {
+        if (pthread_cond_timedwait(&queue->quiet, &queue->mutex, &until) == ETIMEDOUT) {
+            status = FAIL(TIMEOUT);
+        }
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    return status;
+}
+
+/* Runs without the mutex: no submission succeeds any more and the threads are
+ * gone, but a cancelled work function may still try to submit. */
+static void cancel_all(struct work_queue *queue) {
+    while (queue->waiting > 0) {
+        const struct work work = ring_pop(queue);
+        work.function(work.argument, true);
+    }
+    while (queue->delayed > 0) {
+        const struct work work = heap_pop(queue);
+        work.function(work.argument, true);
+    }
+}
+
+void work_queue_stop(struct work_queue *queue) {
+    pthread_mutex_lock(&queue->mutex);
+    queue->stopping = true;
+    pthread_cond_broadcast(&queue->ready);
+    pthread_cond_broadcast(&queue->quiet);
+    pthread_mutex_unlock(&queue->mutex);
+    for (; queue->thread_count > 0; queue->thread_count--) {
+        pthread_join(queue->threads[queue->thread_count - 1], NULL);
+    }
+    cancel_all(queue);
+}
+
+void work_queue_free(struct work_queue *queue) {
+    if (queue == NULL) {
+        return;
+    }
+    work_queue_stop(queue);
+    metrics_forget_reader(queue->metrics, queue);
+    pthread_cond_destroy(&queue->ready);
+    pthread_cond_destroy(&queue->quiet);
+    pthread_mutex_destroy(&queue->mutex);
+    free(queue->ring);
+    free(queue->heap);
+    free(queue->threads);
+    free(queue);
+}
+
+static double read_depth(void *queue) {
+    return (double)read_locked(queue, &((struct work_queue *)queue)->waiting);
+}
+
+static double read_delayed(void *queue) {
+    return (double)read_locked(queue, &((struct work_queue *)queue)->delayed);
+}
+
+static double read_running(void *queue) {
+    return (double)read_locked(queue, &((struct work_queue *)queue)->running);
+}
+
+static struct status add_metrics(struct work_queue *queue, struct metrics *metrics,
+                                 const char *name) {
+    static const char *const suffixes[] = {"depth", "delayed", "running", "refused_total"};
+    for (int i = 0; i < 4; i++) {
+        snprintf(queue->metric_names[i], sizeof(queue->metric_names[i]), "moiety_%s_queue_%s",
+                 name, suffixes[i]);
+    }
+    const struct metric_description refused = {
+        .name = queue->metric_names[3],
+        .help = "Submissions refused because the queue was full.",
+        .kind = METRIC_COUNTER,
+    };
+    struct metric_family *family = NULL;
+    TRY(metrics_family(metrics, &refused, &family));
+    queue->refused = metric_series(family, NULL);
+    queue->metrics = metrics;
+    TRY(metrics_gauge_reader(metrics, queue->metric_names[0], "Work that waits for a thread.",
+                             read_depth, queue));
+    TRY(metrics_gauge_reader(metrics, queue->metric_names[1], "Work that waits for its time.",
+                             read_delayed, queue));
+    return metrics_gauge_reader(metrics, queue->metric_names[2], "Work that runs.", read_running,
+                                queue);
+}
+
+static struct status start_threads(struct work_queue *queue, unsigned count, const char *name) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals belong to the main thread */
+    struct status status = OK;
+    while (queue->thread_count < count) {
+        pthread_t *thread = &queue->threads[queue->thread_count];
+        if (pthread_create(thread, NULL, worker_main, queue) != 0) {
+            status = FAIL(IO);
+            break;
+        }
+        char label[16];
+        snprintf(label, sizeof(label), "%.11s-%u", name, queue->thread_count % 1000);
+        pthread_setname_np(*thread, label);
+        queue->thread_count++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status;
+}
+
+static void init_locks(struct work_queue *queue) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&queue->mutex, NULL);
+    pthread_cond_init(&queue->ready, &attributes);
+    pthread_cond_init(&queue->quiet, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+struct status work_queue_new(struct work_queue **out, const struct work_queue_config *config) {
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    const unsigned threads = config->threads > 0 ? config->threads
+                             : processors < 1    ? 1
+                                                 : (unsigned)processors;
+    const char *name = config->name == NULL ? "worker" : config->name;
+    struct work_queue *queue = calloc(1, sizeof(*queue));
+    if (queue == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    init_locks(queue);
+    queue->capacity = config->capacity == 0 ? 1024 : config->capacity;
+    queue->ring = calloc(queue->capacity, sizeof(*queue->ring));
+    queue->threads = calloc(threads, sizeof(*queue->threads));
+    struct status status = queue->ring == NULL || queue->threads == NULL ? FAIL(NO_MEMORY) : OK;
+    if (status_ok(status) && config->metrics != NULL) {
+        status = add_metrics(queue, config->metrics, name);
+    }
+    if (status_ok(status)) {
+        status = start_threads(queue, threads, name);
+    }
+    if (!status_ok(status)) {
+        work_queue_free(queue);
+        return status;
+    }
+    *out = queue;
+    return OK;
+}
