@@ -3,6 +3,7 @@
 #define MOIETY_AGGREGATOR_COMMIT_H
 
 #include "aggregator/task.h"
+#include "dap/batch.h"
 #include "store/store.h"
 #include "vdaf/verify.h"
 
@@ -28,12 +29,12 @@ struct commit_report {
 /* Reports must have distinct IDs and have reached an output share. `batch_id` is
  * NULL in time-interval mode. `batch`, `reports` and the task are borrowed by
  * the plan, which lives in the arena (with secrets: the scratch). */
-struct status commit_plan_new(const struct task *task, struct span agg_param,
+struct status commit_plan_new(const struct served_task *task, struct span agg_param,
                               const uint8_t *batch_id, const struct verify_batch *batch,
                               const struct commit_report reports[], size_t count,
                               struct arena *arena, struct commit_plan **out);
 
-/* Commits. `errors[i]` says for report i: 0 (REPORT_ERROR_RESERVED) committed,
+/* Commits. `errors[i]` says for report i: REPORT_VALID if committed,
  * else batch_collected, report_replayed or report_dropped. The transaction's
  * scratch memory is its own. */
 struct status commit_apply(const struct commit_plan *plan, struct store_tx *tx,
@@ -51,24 +52,22 @@ struct batch_total {
     uint8_t checksum[32];
     uint64_t time_min, time_max; /* inclusive; meaningless if report_count is 0 */
 };
-/* Of an interval (batch_id NULL) or of a batch. */
-struct status commit_total(const struct task *task, struct store_tx *tx, struct arena *arena,
-                           struct span agg_param, struct interval interval,
-                           const uint8_t *batch_id, struct batch_total *out);
+struct status commit_total(const struct served_task *task, struct store_tx *tx,
+                           struct arena *arena, struct span agg_param, const struct batch *batch,
+                           struct batch_total *out);
 /* Whether any of it was aggregated under another parameter. */
-struct status commit_other_param(const struct task *task, struct store_tx *tx,
-                                 struct span agg_param, struct interval interval,
-                                 const uint8_t *batch_id, bool *found);
+struct status commit_other_param(const struct served_task *task, struct store_tx *tx,
+                                 struct span agg_param, const struct batch *batch, bool *found);
 /* Whether any of it was collected, and the mark that it is. */
-struct status commit_is_collected(const struct task *task, struct store_tx *tx,
-                                  struct interval interval, const uint8_t *batch_id, bool *found);
-struct status commit_mark_collected(const struct task *task, struct store_tx *tx,
-                                    struct interval interval, const uint8_t *batch_id);
+struct status commit_is_collected(const struct served_task *task, struct store_tx *tx,
+                                  const struct batch *batch, bool *found);
+struct status commit_mark_collected(const struct served_task *task, struct store_tx *tx,
+                                    const struct batch *batch);
 
 /* Seals an aggregate share to the collector (DAP, "Aggregate Share Encryption")
  * and appends the encoded HpkeCiphertext. `collection_job_req` is the exact
  * encoding. */
-struct status commit_seal(const struct moiety_provider *provider, const struct task *task,
+struct status commit_seal(const struct moiety_provider *provider, const struct served_task *task,
                           struct span collection_job_req, struct span agg_share,
                           struct buffer *out);
 

@@ -4,6 +4,8 @@
 
 #include "aggregator/context.h"
 #include "aggregator/reply.h"
+#include "dap/media_type.h"
+#include "dap/url.h"
 
 /*
  * A request on its way: what all resources below a task have in common. The
@@ -16,10 +18,11 @@ struct exchange {
     struct aggregator *aggregator;
     struct http_request *request; /* its body, its parameters */
     struct arena *arena;          /* the request's */
-    const struct task *task;      /* held until the exchange is finished */
+    const struct served_task *task;      /* held until the exchange is finished */
     const struct endpoint *endpoint;
     const char *detail;           /* for the problem document, if it fails; may be NULL */
-    const char *extra;            /* as reply_problem()'s */
+    const uint16_t *unsupported_extensions; /* likewise, for unsupportedExtension */
+    size_t unsupported_extension_count;
     int64_t started_ns;
 };
 
@@ -33,7 +36,8 @@ struct endpoint {
     const char *name;            /* metric label */
     enum role role;              /* that this server must have in the task */
     enum endpoint_caller caller;
-    const char *message;         /* media type application/ppm-dap;message=...; NULL: no body */
+    bool has_body;
+    enum media_type body_type;   /* of the body, if there is one */
     void (*run)(struct exchange *exchange);
 };
 
@@ -54,10 +58,9 @@ static inline struct status exchange_fail(struct exchange *exchange, struct stat
 /* The id in the URL's parameter; `missing` if it isn't 16 bytes of base64url. */
 struct status exchange_id(const struct exchange *exchange, const char *parameter,
                           enum status_code missing, uint8_t id[STORE_ID_SIZE]);
-/* Path of a resource of this task at this server, as its own endpoint URL in the
- * task configuration has it: "/base/tasks/{task}/{collection}/{id}{suffix}"; NULL
- * if out of memory. */
-const char *exchange_location(const struct exchange *exchange, const char *collection,
-                              const uint8_t id[STORE_ID_SIZE], const char *suffix);
+/* Location of a resource of this task, below this server's own endpoint as the
+ * task configuration has it. `step` below 0: none. */
+struct status exchange_location(const struct exchange *exchange, enum resource resource,
+                                const uint8_t id[STORE_ID_SIZE], int step, const char **out);
 
 #endif

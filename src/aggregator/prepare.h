@@ -4,6 +4,7 @@
 
 #include "aggregator/keyring.h"
 #include "aggregator/task.h"
+#include "dap/report_check.h"
 
 /*
  * From a report share to the input that the VDAF takes (DAP, "Input Share
@@ -13,7 +14,7 @@ struct prepare_item {
     const struct report_metadata *metadata;
     struct span public_share;
     const struct hpke_ciphertext *ciphertext; /* this aggregator's */
-    /* out: REPORT_ERROR_RESERVED (0) if all is well, else why not. An item
+    /* out: REPORT_VALID if all is well, else why not. An item
      * whose error is set on entry is skipped. */
     enum report_error error;
     struct span payload; /* out, secret: the encoded input share */
@@ -32,7 +33,7 @@ enum prepare_mode {
 struct prepare_context {
     const struct moiety_provider *provider;
     const struct keyring *keyring;
-    const struct task *task;
+    const struct served_task *task;
     enum prepare_mode mode;
     uint64_t now_s;
     uint32_t skew_s;
@@ -40,9 +41,5 @@ struct prepare_context {
 };
 struct status prepare_items(const struct prepare_context *context, struct prepare_item items[],
                             size_t count, struct arena *arena);
-
-/* The checks that need no decryption; also made at upload. */
-enum report_error prepare_check_time(const struct task *task, uint64_t time, uint64_t now_s,
-                                     uint32_t skew_s);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "aggregator/task_settings.h"
 #include "base/arena.h"
-#include "dap/messages.h"
+#include "dap/task.h"
 #include "hpke/hpke.h"
 #include "store/store.h"
 #include "vdaf/vdaf.h"
@@ -37,24 +37,19 @@ struct task_verify_key {
  * Invariant: `vdaf` fits the configuration, every verification key has the
  * VDAF's size, there is at least one, and the collector's suite is supported.
  */
-struct task {
-    uint8_t id[STORE_TASK_ID_SIZE];
-    enum role role;                          /* ROLE_LEADER or ROLE_HELPER */
-    struct span config;                      /* the exact encoding: bound into AADs */
-    struct task_configuration configuration; /* the same, decoded; borrows `config` */
-    bool has_interval;                       /* the task_interval extension is present */
-    struct interval interval;
+struct served_task {
+    struct task dap;              /* as all participants agree on it: id, configuration */
+    enum role role;               /* ROLE_LEADER or ROLE_HELPER */
     struct vdaf *vdaf;
-    struct span vdaf_context;                /* "dap-18" || task_id */
+    struct span vdaf_context;     /* "dap-18" || task_id */
     const struct task_verify_key *verify_keys;
     size_t verify_key_count;
     struct hpke_config collector_config;
     struct task_peer aggregator_peer;
-    bool has_collector_peer;                 /* leader only */
+    bool has_collector_peer;      /* leader only */
     struct task_peer collector_peer;
     struct task_settings settings;
-    const char *id_text;                     /* base64url: URLs, metric labels, logs */
-    uint64_t generation;                     /* store_config_version() it was read at */
+    const char *id_text;          /* base64url: URLs, metric labels, logs */
     struct arena arena;
 };
 
@@ -63,30 +58,30 @@ struct task {
  * store's configuration version at most once a second, so a change by another
  * process is seen within that time. May wait for the store: workers only. */
 struct status task_acquire(struct aggregator *aggregator, const uint8_t id[STORE_TASK_ID_SIZE],
-                           const struct task **out);
+                           const struct served_task **out);
 /* From the id's text in a URL: UNRECOGNIZED_TASK too if it isn't one. */
 struct status task_acquire_text(struct aggregator *aggregator, struct span id_text,
-                                const struct task **out);
+                                const struct served_task **out);
 /* Another hold on a task that the caller holds. */
-const struct task *task_hold(const struct task *task);
-void task_release(const struct task *task); /* NULL is allowed */
+const struct served_task *task_hold(const struct served_task *task);
+void task_release(const struct served_task *task); /* NULL is allowed */
 
 /* Decodes a row and its peers: the check that the CLI makes before it stores
  * one, too. INVALID_CONFIG, UNSUPPORTED_ALGORITHM, UNSUPPORTED_EXTENSION
  * (draft: nobody takes part in a task with an unrecognised extension);
  * `error` (may be NULL) says in words what is wrong. `collector` NULL: none. */
 struct status task_from_row(const struct store_task *row, const struct store_peer *aggregator,
-                            const struct store_peer *collector, struct task **out,
+                            const struct store_peer *collector, struct served_task **out,
                             char error[TASK_SETTINGS_ERROR_MAX]);
 
 /* NULL if the task has no such key. */
-const struct task_verify_key *task_verify_key(const struct task *task, uint8_t id);
+const struct task_verify_key *task_verify_key(const struct served_task *task, uint8_t id);
 /* store_task.verify_keys: for each key its id (1 byte) and opaque<1..2^16-1>. */
 struct status task_verify_keys_encode(const struct task_verify_key keys[], size_t count,
                                       struct buffer *out);
 
-static inline bool task_is_time_interval(const struct task *task) {
-    return task->configuration.batch_mode == BATCH_MODE_TIME_INTERVAL;
+static inline bool task_is_time_interval(const struct served_task *task) {
+    return task->dap.configuration.batch_mode == BATCH_MODE_TIME_INTERVAL;
 }
 
 /* The cache. */

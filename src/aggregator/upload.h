@@ -23,7 +23,7 @@ typedef void upload_done(void *argument, struct status status, struct span error
 /* From bytes to bytes: HTTP calls it today, an OHTTP gateway tomorrow. `body`
  * and `arena` must stay until `done`, which is called exactly once, on this or
  * another worker, and may be called before this returns. Holds the task. */
-void upload_process(struct aggregator *aggregator, const struct task *task, struct span body,
+void upload_process(struct aggregator *aggregator, const struct served_task *task, struct span body,
                     struct arena *arena, upload_done *done, void *argument);
 
 extern const struct endpoint upload_endpoint;
