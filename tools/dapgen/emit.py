@@ -423,11 +423,19 @@ class Emitter:
                   f'#include "dap/{self.stem}.h"\n#include "fuzz/fuzz.h"\n')
         names = [self.name(d) for d in self.schema.own
                  if isinstance(d, (Struct, Vector))]
+        walked = [d for d in self.schema.own if isinstance(d, Struct) and d.rest()]
         for name in names:
             self.line(f"FUZZ_ROUND_TRIP({name})")
+        self.line()
+        for definition in walked:
+            rest, name = definition.rest(), self.name(definition)
+            self.line(f"FUZZ_WALK({name}, {self.name(rest.type.element)}, {rest.name})")
         self.line(f"\nconst struct fuzz_target fuzz_targets_{self.stem}[] = {{")
         for name in names:
             self.line(f'{{"{name}", fuzz_{name}}},', 1)
+        for definition in walked:
+            name = self.name(definition)
+            self.line(f'{{"{name}", fuzz_walk_{name}}},', 1)
         self.line("{NULL, NULL},\n};")
         return "\n".join(self.out) + "\n"
 
