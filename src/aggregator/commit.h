@@ -4,6 +4,7 @@
 
 #include "aggregator/task.h"
 #include "dap/batch.h"
+#include "dap/report_check.h"
 #include "store/store.h"
 #include "vdaf/verify.h"
 
@@ -26,7 +27,8 @@ struct commit_report {
     size_t index;   /* in the verify batch */
 };
 
-/* Reports must have distinct IDs and have reached an output share. `batch_id` is
+/* `reports` are all those of the batch that reached an output share (others are
+ * refused in it first), with distinct IDs. `batch_id` is
  * NULL in time-interval mode. `batch`, `reports` and the task are borrowed by
  * the plan, which lives in the arena (with secrets: the scratch). */
 struct status commit_plan_new(const struct served_task *task, struct span agg_param,
@@ -44,6 +46,9 @@ struct status commit_apply(const struct commit_plan *plan, struct store_tx *tx,
 enum { COMMIT_SHARDS = 8 };
 void commit_bucket_key_time(uint64_t time, uint8_t key[8]);
 void commit_param_digest(struct span agg_param, uint8_t digest[STORE_DIGEST_SIZE]);
+
+/* into += from: count, checksum and times, but not the shares. */
+void commit_add_counts(struct store_bucket *into, const struct store_bucket *from);
 
 /* What a batch holds: its buckets and shards, combined. */
 struct batch_total {

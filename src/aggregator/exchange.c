@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/exchange.h"
+
+#include "aggregator/auth.h"
+#include "base/log.h"
+#include "wire/base64url.h"
+
+/* The role and the caller are checked before anything that tells about the
+ * task; a task in which this server has the other role is as good as unknown. */
+static struct status exchange_admit(struct exchange *exchange) {
+    const struct endpoint *endpoint = exchange->endpoint;
+    const struct http_request *request = exchange->request;
+    const struct served_task *task;
+    TRY(task_acquire_text(exchange->aggregator, http_request_parameter(request, "task"), &task));
+    exchange->task = task;
+    if (task->role != endpoint->role) {
+        return FAIL(UNRECOGNIZED_TASK);
+    }
+    if (endpoint->caller == CALLER_AGGREGATOR) {
+        TRY(auth_check(request, &task->aggregator_peer));
+    } else if (endpoint->caller == CALLER_COLLECTOR) {
+        TRY(task->has_collector_peer ? auth_check(request, &task->collector_peer)
+                                     : FAIL(UNAUTHORIZED));
+    }
+    if (endpoint->has_body &&
+        !media_type_matches(http_request_header(request, "content-type"), endpoint->body_type)) {
+        return exchange_fail(exchange, FAIL(UNSUPPORTED_MEDIA_TYPE),
+                             media_type_string(endpoint->body_type));
+    }
+    return OK;
+}
+
+static void exchange_work(void *argument, bool cancelled) {
+    struct exchange *exchange = argument;
+    struct status status = cancelled ? exchange_fail(exchange, FAIL(BUSY), "shutting down")
+                                     : exchange_admit(exchange);
+    if (!status_ok(status)) {
+        exchange_finish(exchange, status, NULL);
+        return;
+    }
+    exchange->endpoint->run(exchange);
+}
+
+void exchange_begin(struct aggregator *aggregator, struct http_request *request,
+                    const struct endpoint *endpoint) {
+    struct exchange *exchange = ARENA_NEW(&request->arena, struct exchange);
+    if (exchange == NULL) {
+        http_reply_problem(request, 503, NULL, REPLY_BUSY_RETRY_S);
+        return;
+    }
+    *exchange = (struct exchange){.aggregator = aggregator,
+                                  .request = request,
+                                  .arena = &request->arena,
+                                  .endpoint = endpoint,
+                                  .started_ns = clock_monotonic_ns()};
+    struct status status =
+        work_queue_submit(aggregator->options.queue, exchange_work, exchange);
+    if (!status_ok(status)) {
+        exchange_finish(exchange, FAIL(BUSY), NULL);
+    }
+}
+
+static void log_failure(const struct exchange *exchange, struct status status) {
+    bool ours = status_http(status.code) >= 500 && status.code != STATUS_BUSY;
+    log_event(ours ? LOG_ERROR : LOG_DEBUG, "request refused",
+              LOG_STRING("endpoint", exchange->endpoint->name),
+              LOG_STRING("task", exchange->task != NULL ? exchange->task->id_text : ""),
+              LOG_STRING("status", status_name(status.code)),
+              LOG_STRING("detail", exchange->detail != NULL ? exchange->detail : ""));
+}
+
+void exchange_finish(struct exchange *exchange, struct status status, const struct reply *reply) {
+    struct reply problem;
+    const struct served_task *task = exchange->task;
+    const char *name = exchange->endpoint->name;
+    if (!status_ok(status)) {
+        log_failure(exchange, status);
+        reply_problem(exchange->arena,
+                      &(struct problem){
+                          .code = status.code,
+                          .detail = exchange->detail,
+                          .task_id = task != NULL ? &task->dap.id : NULL,
+                          .unsupported_extensions = exchange->unsupported_extensions,
+                          .unsupported_extension_count = exchange->unsupported_extension_count,
+                      },
+                      &problem);
+        reply = &problem;
+    }
+    metric_observe(metric_series(exchange->aggregator->counts.seconds, &name),
+                   (double)(clock_monotonic_ns() - exchange->started_ns) / 1e9);
+    reply_send(exchange->request, reply); /* the exchange is in the request's arena */
+    task_release(task);
+}
+
+struct status exchange_id(const struct exchange *exchange, const char *parameter,
+                          enum status_code missing, uint8_t id[STORE_ID_SIZE]) {
+    struct span text = http_request_parameter(exchange->request, parameter);
+    struct status status = base64url_decode(id, STORE_ID_SIZE, text);
+    return status_ok(status) ? OK : (struct status){missing};
+}
+
+struct status exchange_location(const struct exchange *exchange, enum resource resource,
+                                const uint8_t id[STORE_ID_SIZE], int step, const char **out) {
+    const struct served_task *task = exchange->task;
+    const struct task_configuration *config = &task->dap.configuration;
+    struct span base = task->role == ROLE_LEADER ? config->leader_aggregator_endpoint
+                                                 : config->helper_aggregator_endpoint;
+    struct job_id job;
+    char *location;
+    memcpy(job.bytes, id, sizeof(job.bytes));
+    TRY(resource_location(base, resource, &task->dap.id, &job, step, exchange->arena, &location));
+    *out = location;
+    return OK;
+}
