@@ -34,6 +34,6 @@ function(moiety_test name)
   target_compile_definitions(${target} PRIVATE
     MOIETY_TEST_VECTORS="${CMAKE_SOURCE_DIR}/test/vectors")
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/test)
-  add_test(NAME ${name} COMMAND ${target} -j1 --quiet)
+  add_test(NAME ${name} COMMAND ${target} -j1)
   set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT 600)
 endfunction()

@@ -24,11 +24,13 @@ void log_configure(enum log_level level, enum log_format format, int fd) {
 
 bool log_enabled(enum log_level level) { return level >= sink.level && level < LOG_OFF; }
 
-/* Lines are built in a fixed buffer and cut at its end: a log line must not
- * fail for lack of memory. */
+/* Lines are built in a fixed buffer, since a log line must not fail for lack
+ * of memory. A string is cut where the room ends; a field that has no room at
+ * all is left out, so that the line stays whole. */
 struct line {
     char text[2048];
     size_t len;
+    bool overflowed; /* something did not fit */
 };
 
 enum { LINE_TAIL = 4 }; /* room that always stays for what closes the line */
@@ -36,6 +38,8 @@ enum { LINE_TAIL = 4 }; /* room that always stays for what closes the line */
 static void line_char(struct line *line, char c) {
     if (line->len < sizeof(line->text) - LINE_TAIL) {
         line->text[line->len++] = c;
+    } else {
+        line->overflowed = true;
     }
 }
 
@@ -46,11 +50,8 @@ static void line_string(struct line *line, const char *string) {
 }
 
 static void line_quoted(struct line *line, const char *string) {
-    /* An escape is written whole or not at all. */
-    if (line->len + 2 >= sizeof(line->text) - LINE_TAIL) {
-        return;
-    }
     line_char(line, '"');
+    /* An escape is written whole or not at all. */
     for (; *string != '\0' && line->len + 8 < sizeof(line->text) - LINE_TAIL; string++) {
         unsigned char c = (unsigned char)*string;
         if (c == '"' || c == '\\') {
@@ -99,6 +100,17 @@ static void line_value(struct line *line, const struct log_field *field) {
     }
 }
 
+static void line_field(struct line *line, bool json, const struct log_field *field) {
+    line_char(line, json ? ',' : ' ');
+    if (json) {
+        line_quoted(line, field->key);
+    } else {
+        line_string(line, field->key);
+    }
+    line_char(line, json ? ':' : '=');
+    line_value(line, field);
+}
+
 static void line_time(struct line *line) {
     int64_t now = clock_now_us(&clock_system);
     time_t seconds = (time_t)(now / 1000000);
@@ -125,14 +137,12 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         line_string(&line, event);
     }
     for (int i = 0; i < count; i++) {
-        line_char(&line, json ? ',' : ' ');
-        if (json) {
-            line_quoted(&line, fields[i].key);
-        } else {
-            line_string(&line, fields[i].key);
+        size_t before = line.len;
+        line_field(&line, json, &fields[i]);
+        if (line.overflowed) {
+            line.len = before;
+            break;
         }
-        line_char(&line, json ? ':' : '=');
-        line_value(&line, &fields[i]);
     }
     if (json) {
         line.text[line.len++] = '}';
