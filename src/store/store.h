@@ -32,7 +32,14 @@
  * the database never sees. What a function returns lives in the transaction's
  * arena, which is the caller's and is wiped when released.
  *
- * The store is thread-safe; a transaction belongs to one thread.
+ * A failure of the database sticks to the transaction: it can't commit, even if
+ * its function goes on and returns OK. Any other failure (NOT_FOUND, CONFLICT,
+ * ...) has changed nothing, and the function may go on.
+ *
+ * Where a task is named that isn't there, the answer is UNRECOGNIZED_TASK.
+ *
+ * The store is thread-safe; a transaction belongs to one thread, which must not
+ * call store_run() again inside it.
  */
 struct store;
 struct store_tx;
@@ -55,22 +62,26 @@ struct store_options {
  * Opens the database at `url`: "sqlite:PATH" (or a bare path), later
  * "postgresql://...". The schema must be current, else STORE_SCHEMA, except
  * that a new SQLite file is given the schema if `create` is set. UNKNOWN_KEY if
- * no wrapping key opens the stored data keys.
+ * no wrapping key opens the stored data keys, NOT_FOUND if there is no database,
+ * PERMISSION_DENIED, INVALID_ARGUMENT for a URL of another kind. Several
+ * processes may have one database open.
  */
 struct status store_open(const char *url, const struct store_options *options, struct store **out);
 void store_close(struct store *store);
 /* Brings the schema to this program's version; returns the versions. */
 struct status store_migrate(const char *url, const struct store_options *options, int *from,
                             int *to);
-/* Rewraps the data keys under the first wrapping key. Rows stay untouched. */
+/* Rewraps the data keys that lie under another wrapping key under the first one,
+ * and says how many. Rows stay untouched. */
 struct status store_reseal(struct store *store, size_t *rewrapped);
-/* Adds a fresh data key, used from now on for what is sealed anew. */
+/* Adds a fresh data key, used from now on for what is sealed anew, by other
+ * processes once they open the database again. */
 struct status store_rotate_data_key(struct store *store);
 
 enum store_mode { STORE_READ, STORE_WRITE };
 typedef struct status store_function(struct store_tx *tx, void *argument);
 struct status store_run(struct store *store, enum store_mode mode, store_function *function,
-                        void *argument);
+                        void *argument); /* STORE_BUSY after half a minute of lost races */
 
 enum { STORE_ID_SIZE = 16, STORE_TASK_ID_SIZE = 32, STORE_BATCH_ID_SIZE = 32, STORE_DIGEST_SIZE = 32 };
 
@@ -104,7 +115,9 @@ struct store_task {
     struct span settings;          /* JSON: local policy, not part of the protocol */
     int64_t created_at;
 };
-/* CONFLICT if the id is taken by a task that differs in any field. */
+/* Makes a task. Putting the same one again changes nothing; CONFLICT if the id
+ * is taken by a task that differs in any field but created_at. NOT_FOUND if
+ * there is no peer of a name given. */
 struct status store_task_put(struct store_tx *tx, const struct store_task *task);
 /* UNRECOGNIZED_TASK if there is none. */
 struct status store_task_get(struct store_tx *tx, struct arena *arena,
@@ -152,7 +165,8 @@ struct status store_hpke_key_list(struct store_tx *tx, struct arena *arena,
                                   struct store_hpke_key **out, size_t *count);
 struct status store_hpke_key_set_state(struct store_tx *tx, uint8_t id, enum store_key_state state,
                                        int64_t now);
-/* CONFLICT while any stored report names it. */
+/* CONFLICT while any stored report names it, waiting or in a job, or any pending
+ * resource (config_ids). */
 struct status store_hpke_key_delete(struct store_tx *tx, uint8_t id);
 
 /* ---- Reports waiting at a leader (report.c) ------------------------------ */
@@ -185,7 +199,9 @@ enum store_outcome {
     STORE_EXPIRED,   /* its epoch is behind the task's watermark */
 };
 
-/* Stores the new ones of `reports` and their IDs; sets outcomes[i]. */
+/* Stores the new ones of `reports` and their IDs; sets outcomes[i]. They are
+ * durable when the transaction commits, and it pays to store many in one.
+ * INVALID_ARGUMENT for a report time of 2^63 or later. */
 struct status store_reports_put(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
                                 const struct store_report reports[], size_t count,
                                 enum store_outcome outcomes[]);
@@ -193,7 +209,7 @@ struct status store_reports_put(struct store_tx *tx, const uint8_t task_id[STORE
 /* What a task has not aggregated yet: reports waiting or in a job. */
 struct store_usage {
     uint64_t reports;
-    uint64_t bytes;
+    uint64_t bytes;      /* of stored segments, so it falls when a segment goes */
     uint64_t unassigned; /* of the reports: in no job */
     int64_t oldest_at;   /* when the oldest unassigned one was stored; 0 if none */
 };
@@ -235,8 +251,10 @@ struct store_member {
     uint32_t index;
 };
 
-/* Takes up to `max_reports` unassigned reports of one task, or NOT_FOUND if it
- * has none. `batch_id` may be NULL. */
+/* Takes up to `max_reports` unassigned reports of one task, the longest waiting
+ * first, or NOT_FOUND if it has none that may be assigned at `now`. They may be
+ * of several epochs, none behind the watermark. `batch_id` may be NULL. Making
+ * a job counts as its first attempt. */
 struct status store_job_create(struct store_tx *tx, struct arena *arena,
                                const uint8_t task_id[STORE_TASK_ID_SIZE],
                                const uint8_t *batch_id, struct span agg_param,
@@ -246,12 +264,15 @@ struct status store_job_create(struct store_tx *tx, struct arena *arena,
  * there is none. Counts an attempt. */
 struct status store_job_claim(struct store_tx *tx, struct arena *arena, int64_t now,
                               int64_t lease_until, struct store_job *out);
-/* The reports of a job, in the order that the request names them. */
+/* The reports of a job, in the order that the request names them. NOT_FOUND if
+ * the job has ended. */
 struct status store_job_members(struct store_tx *tx, struct arena *arena,
                                 const struct store_job *job, struct store_member **out,
                                 size_t *count);
 /* Makes the members final: `keep[i]` says which stay; the others are terminal.
- * Afterwards a retry sends a body with this digest. */
+ * Afterwards a retry sends a body with this digest. CONFLICT if they are final
+ * already. INVALID_ARGUMENT if none stays (finish the job instead) or if
+ * `count` isn't the number of members. The lease is kept. */
 struct status store_job_fix(struct store_tx *tx, const struct store_job *job, const bool keep[],
                             size_t count, const uint8_t digest[STORE_DIGEST_SIZE]);
 /* Gives the job back until `retry_at`. Location, step and state replace those
@@ -260,7 +281,8 @@ struct status store_job_release(struct store_tx *tx, const struct store_job *job
                                 const char *location, uint16_t step, struct span state,
                                 int64_t retry_at);
 /* Ends the job: each member is terminal, except that `later[i]` (NULL for
- * none) puts a report back among the waiting ones, for report_too_early. */
+ * none) puts a report back among the waiting ones, for report_too_early: it may
+ * be assigned from a minute after the store's clock on. */
 struct status store_job_finish(struct store_tx *tx, const struct store_job *job,
                                const bool later[], size_t count);
 /* Ends the job and puts all members back among the waiting ones (DAP,
@@ -278,7 +300,9 @@ struct status store_waiting_list(struct store_tx *tx, struct arena *arena, int64
 
 /* Work that may still add to a batch: unassigned reports and unfinished jobs
  * of the task with a report time in [start, start + duration), or of the
- * batch. */
+ * batch. Exact; includes reports that wait for a later time, and no expired
+ * ones. A report belongs to no batch before a job, so `unassigned` of a batch
+ * is 0. */
 struct store_pending {
     uint64_t unassigned;
     uint64_t jobs;
@@ -310,7 +334,7 @@ struct status store_ids_commit(struct store_tx *tx, const uint8_t task_id[STORE_
  * big-endian) in time-interval mode and the batch ID in leader-selected. */
 struct store_bucket {
     struct span key;
-    struct span agg_share; /* sealed; encoded by the VDAF */
+    struct span agg_share; /* sealed; encoded by the VDAF; empty once collected */
     uint64_t report_count;
     uint8_t checksum[32];
     uint64_t time_min, time_max; /* inclusive, of the reports in it */
@@ -337,7 +361,9 @@ struct status store_bucket_other_param(struct store_tx *tx,
                                        bool *found);
 
 /* Marks of what has been collected: an interval, or a batch ID. Remembered as
- * long as the task. Marking also drops the aggregate shares of the range. */
+ * long as the task. Marking also drops the aggregate shares of the range; counts
+ * and checksums stay. CONFLICT if the interval overlaps a mark, or the batch has
+ * one; INVALID_ARGUMENT for an interval that is empty or ends at 2^63 or later. */
 struct status store_collected_interval_put(struct store_tx *tx,
                                            const uint8_t task_id[STORE_TASK_ID_SIZE],
                                            uint64_t start, uint64_t duration);
@@ -395,6 +421,7 @@ struct store_resource {
     enum store_kind kind;
     enum store_resource_state state;
     uint8_t digest[STORE_DIGEST_SIZE]; /* SHA-256 of the creating body */
+    struct span config_ids;            /* HPKE key ids that the request still needs, a byte each */
     struct span request;               /* the latest request body; may be emptied when done */
     struct span response;              /* the representation, once ready */
     struct span note;                  /* sealed: the owner's own (verify state, batch in collection) */
@@ -420,17 +447,18 @@ struct status store_resource_get(struct store_tx *tx, struct arena *arena,
 /* Leases a pending resource of the kind that is due; NOT_FOUND if none. */
 struct status store_resource_claim(struct store_tx *tx, struct arena *arena, enum store_kind kind,
                                    int64_t now, int64_t lease_until, struct store_resource *out);
-/* Writes state, request, response, note, step, step_digest, problem and
- * retry_at, and gives the lease back (keeps it if `lease_until` is not 0).
- * LEASE_LOST if another holds it; a row without a lease is written if its lease
- * number is still the one given. */
+/* Writes state, config_ids, request, response, note, step, step_digest, problem
+ * and retry_at, and gives the lease back (keeps it if `lease_until` is not 0).
+ * LEASE_LOST if another holds it, or if it is no longer live or there; a row
+ * without a lease is written if its lease number is still the one given. */
 struct status store_resource_update(struct store_tx *tx, const struct store_resource *resource,
                                     int64_t lease_until);
-/* Ends liveness at the owner's wish, whoever holds the lease. NOT_FOUND. */
+/* Ends liveness at the owner's wish, whoever holds the lease, and empties
+ * request, response and note. NOT_FOUND. */
 struct status store_resource_delete(struct store_tx *tx,
                                     const uint8_t task_id[STORE_TASK_ID_SIZE],
                                     enum store_kind kind, const uint8_t id[STORE_ID_SIZE]);
-/* Pending resources of a kind in a task, to be looked at. */
+/* The resources of a kind and state in a task, oldest first, to be looked at. */
 struct status store_resource_list(struct store_tx *tx, struct arena *arena,
                                   const uint8_t task_id[STORE_TASK_ID_SIZE], enum store_kind kind,
                                   enum store_resource_state state, struct store_resource **out,
@@ -439,7 +467,9 @@ struct status store_resource_list(struct store_tx *tx, struct arena *arena,
 /* ---- Expiry (expiry.c) ---------------------------------------------------- */
 
 /* First moves the task's watermark to `epoch` (it never moves back), in a
- * transaction of its own; from then on older reports are STORE_EXPIRED. */
+ * transaction of its own; from then on older reports are STORE_EXPIRED. It stops
+ * at the epoch of the oldest report in a job, and goes on when the job has
+ * ended: the helper may have counted it, so it must stay committable here. */
 struct status store_watermark_advance(struct store_tx *tx,
                                       const uint8_t task_id[STORE_TASK_ID_SIZE], uint64_t epoch);
 struct status store_watermark_get(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],

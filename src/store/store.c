@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "store/internal.h"
+
+/* How long a transaction that keeps losing races is run again. */
+static const int64_t retry_ns = 30 * INT64_C(1000000000);
+
+static const struct sql_driver *const drivers[] = {&sqlite_driver};
+
+/* "scheme:address"; what names no scheme is the path of a SQLite file. */
+static struct status url_split(const char *url, const struct sql_driver **driver,
+                               const char **address) {
+    for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++) {
+        size_t len = strlen(drivers[i]->scheme);
+        if (strncmp(url, drivers[i]->scheme, len) == 0 && url[len] == ':') {
+            *driver = drivers[i];
+            *address = url + len + 1;
+            return OK;
+        }
+    }
+    if (strstr(url, "://") != NULL || url[0] == '\0') {
+        return FAIL(INVALID_ARGUMENT);
+    }
+    *driver = &sqlite_driver;
+    *address = url;
+    return OK;
+}
+
+/* ---- Transactions ----------------------------------------------------------- */
+
+static struct status run_once(struct store *store, enum store_mode mode, store_function *function,
+                              void *argument) {
+    struct store_tx tx = {.store = store, .failure = STATUS_OK, .scratch = ARENA_INIT};
+    TRY(store->driver->begin(store->pool, mode, &tx.sql));
+    struct status status = function(&tx, argument);
+    if (tx.failure != STATUS_OK) {
+        status = (struct status){tx.failure};
+    }
+    if (status_ok(status)) {
+        status = store->driver->commit(tx.sql);
+    } else {
+        store->driver->rollback(tx.sql);
+    }
+    arena_release(&tx.scratch);
+    return status;
+}
+
+/* Waits a random time of up to 1, 2, 4 ... 128 ms, so that rivals part. */
+static void run_pause(unsigned attempt) {
+    uint32_t limit = UINT32_C(1000000) << (attempt < 7 ? attempt : 7);
+    struct timespec pause = {0, (long)randombytes_uniform(limit)};
+    nanosleep(&pause, NULL);
+}
+
+struct status store_run(struct store *store, enum store_mode mode, store_function *function,
+                        void *argument) {
+    int64_t deadline = clock_monotonic_ns() + retry_ns;
+    for (unsigned attempt = 0;; attempt++) {
+        struct status status = run_once(store, mode, function, argument);
+        if (status.code != STATUS_STORE_BUSY || clock_monotonic_ns() >= deadline) {
+            return status;
+        }
+        run_pause(attempt);
+    }
+}
+
+int64_t store_number(struct store *store) {
+    int64_t fresh = (clock_now_us(store->clock) / 1000) << 21 | randombytes_uniform(1U << 20);
+    int64_t last = atomic_load(&store->last_number);
+    int64_t next;
+    do {
+        next = fresh > last ? fresh : last + 1;
+    } while (!atomic_compare_exchange_weak(&store->last_number, &last, next));
+    return next;
+}
+
+int64_t store_shard(const struct store_tx *tx) {
+    unsigned shards = tx->store->driver->shards;
+    return shards > 1 ? (int64_t)randombytes_uniform(shards) : 0;
+}
+
+/* ---- Schema ------------------------------------------------------------------- */
+
+struct migration {
+    int from, to;
+};
+
+static int version_newest(const struct sql_driver *driver) {
+    return driver->migrations[driver->migration_count - 1].version;
+}
+
+static struct status version_read(struct store_tx *tx, void *argument) {
+    return tx->store->driver->version_get(tx->sql, argument);
+}
+
+/* One step a transaction; the version is read inside it, since another process
+ * may be migrating too. */
+static struct status migrate_step(struct store_tx *tx, void *argument) {
+    const struct sql_driver *driver = tx->store->driver;
+    int *version = argument;
+    int before;
+    TRY(driver->version_get(tx->sql, &before));
+    if (before < version_newest(driver)) {
+        TRY(driver->script(tx->sql, driver->migrations[before].script));
+        TRY(driver->version_set(tx->sql, before + 1));
+    }
+    *version = before < version_newest(driver) ? before + 1 : before;
+    return OK;
+}
+
+static struct status migrate(struct store *store, struct migration *migration) {
+    TRY(store_run(store, STORE_READ, version_read, &migration->from));
+    migration->to = migration->from;
+    while (migration->to < version_newest(store->driver)) {
+        TRY(store_run(store, STORE_WRITE, migrate_step, &migration->to));
+    }
+    return OK;
+}
+
+/* A database that nobody has used yet gets the schema; any other must have it. */
+static struct status schema_check(struct store *store, const struct store_options *options) {
+    struct migration migration;
+    TRY(store_run(store, STORE_READ, version_read, &migration.from));
+    if (migration.from == 0 && options->create && !options->read_only) {
+        return migrate(store, &migration);
+    }
+    if (migration.from != version_newest(store->driver)) {
+        log_event(LOG_ERROR, "the database has another schema version",
+                  LOG_INT("database", migration.from),
+                  LOG_INT("program", version_newest(store->driver)));
+        return FAIL(STORE_SCHEMA);
+    }
+    return OK;
+}
+
+/* ---- Keys ----------------------------------------------------------------------- */
+
+static struct status ring_load(struct store_tx *tx, void *argument) {
+    return seal_ring_load(tx, argument);
+}
+
+static struct status ring_add(struct store_tx *tx, void *argument) {
+    return seal_key_add(tx, argument);
+}
+
+/* Two processes may both make the first key; both then know both. */
+static struct status ring_open(struct store *store) {
+    TRY(store_run(store, STORE_READ, ring_load, store->ring));
+    return seal_ring_is_empty(store->ring) && !store->read_only ? store_rotate_data_key(store) : OK;
+}
+
+struct status store_rotate_data_key(struct store *store) {
+    TRY(store_run(store, STORE_WRITE, ring_add, store->ring));
+    return store_run(store, STORE_READ, ring_load, store->ring);
+}
+
+struct rewrap {
+    struct seal_ring *ring;
+    size_t count;
+};
+
+static struct status rewrap_run(struct store_tx *tx, void *argument) {
+    struct rewrap *rewrap = argument;
+    return seal_rewrap(tx, rewrap->ring, &rewrap->count);
+}
+
+struct status store_reseal(struct store *store, size_t *rewrapped) {
+    struct rewrap rewrap = {store->ring, 0};
+    TRY(store_run(store, STORE_WRITE, rewrap_run, &rewrap));
+    *rewrapped = rewrap.count;
+    return OK;
+}
+
+/* ---- Open and close --------------------------------------------------------------- */
+
+static struct status store_connect(const char *url, const struct store_options *options,
+                                   struct store **out) {
+    const char *address;
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    store->clock = options->clock;
+    store->read_only = options->read_only;
+    struct status status;
+    TRY_GOTO(status, url_split(url, &store->driver, &address), exit);
+    TRY_GOTO(status,
+             seal_ring_new(options->wrapping_keys, options->wrapping_key_count, &store->ring),
+             exit);
+    TRY_GOTO(status, store->driver->open(address, options, &store->pool), exit);
+    *out = store;
+    store = NULL;
+exit:
+    store_close(store);
+    return status;
+}
+
+struct status store_open(const char *url, const struct store_options *options, struct store **out) {
+    struct store *store;
+    TRY(store_connect(url, options, &store));
+    struct status status = schema_check(store, options);
+    if (status_ok(status)) {
+        status = ring_open(store);
+    }
+    if (!status_ok(status)) {
+        store_close(store);
+        return status;
+    }
+    *out = store;
+    return OK;
+}
+
+void store_close(struct store *store) {
+    if (store == NULL) {
+        return;
+    }
+    if (store->pool != NULL) {
+        store->driver->close(store->pool);
+    }
+    seal_ring_free(store->ring);
+    free(store);
+}
+
+struct status store_migrate(const char *url, const struct store_options *options, int *from,
+                            int *to) {
+    struct store *store;
+    struct migration migration;
+    TRY(store_connect(url, options, &store));
+    struct status status = migrate(store, &migration);
+    store_close(store);
+    TRY(status);
+    *from = migration.from;
+    *to = migration.to;
+    return OK;
+}
