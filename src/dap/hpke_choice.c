@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dap/hpke_choice.h"
 
-/* Walks the list without an array, since the client has no other use for it. */
+static bool usable(const struct hpke_config *config) {
+    return hpke_suite_supported(config->suite) &&
+           config->public_key.len == hpke_public_key_size(config->suite.kem_id);
+}
+
 struct status hpke_config_choose(struct span body, struct hpke_config *out) {
+    struct arena arena = ARENA_INIT;
     struct hpke_config_list list;
-    TRY(hpke_config_list_decode(body, NULL, &list));
-    struct reader outer = reader_of(body);
-    struct reader items = reader_of(reader_vector(&outer, 2, 0, UINT16_MAX));
-    while (reader_left(&items) > 0) {
-        struct hpke_config config;
-        TRY(hpke_config_read(&items, NULL, &config));
-        if (hpke_suite_supported(config.suite) &&
-            config.public_key.len == hpke_public_key_size(config.suite.kem_id)) {
-            *out = config;
-            return OK;
+    struct status status;
+    TRY_GOTO(status, hpke_config_list_decode(body, &arena, &list), done);
+    status = FAIL(UNSUPPORTED_ALGORITHM);
+    for (size_t i = 0; i < list.count; i++) {
+        if (usable(&list.items[i])) {
+            *out = list.items[i];
+            status = OK;
+            break;
         }
     }
-    return FAIL(UNSUPPORTED_ALGORITHM);
+done:
+    arena_release(&arena);
+    return status;
 }

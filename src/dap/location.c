@@ -145,7 +145,7 @@ struct status location_resolve(struct span base, enum resource resource,
     }
     TRY(remove_dots(target.path, arena, &path));
     char *folder = resource_url(base, resource, task, NULL, arena);
-    char *bare = resource_url(SPAN_EMPTY, resource, task, NULL, arena);
+    char *bare = resource_url(span_of_string(""), resource, task, NULL, arena);
     if (folder == NULL || bare == NULL) {
         return FAIL(NO_MEMORY);
     }
