@@ -190,7 +190,7 @@ static struct status refuse_collected(const struct commit_plan *plan, struct sto
     return OK;
 }
 
-static enum report_error outcome_error(enum store_outcome outcome) {
+enum report_error commit_outcome_error(enum store_outcome outcome) {
     switch (outcome) {
     case STORE_NEW: return REPORT_VALID;
     case STORE_REPLAYED: return REPORT_ERROR_REPORT_REPLAYED;
@@ -221,7 +221,7 @@ static struct status commit_ids(const struct commit_plan *plan, struct store_tx 
     }
     TRY(store_ids_commit(tx, plan->task->dap.id.bytes, ids, count, outcomes));
     for (size_t j = 0; j < count; j++) {
-        errors[report_of[j]] = outcome_error(outcomes[j]);
+        errors[report_of[j]] = commit_outcome_error(outcomes[j]);
     }
     return OK;
 }

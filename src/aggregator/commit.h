@@ -42,6 +42,9 @@ struct status commit_plan_new(const struct served_task *task, struct span agg_pa
 struct status commit_apply(const struct commit_plan *plan, struct store_tx *tx,
                            enum report_error errors[]);
 
+/* What the draft calls the store's outcome for a report's ID. */
+enum report_error commit_outcome_error(enum store_outcome outcome);
+
 /* Bucket keys (store_bucket.key) and the digest of an aggregation parameter. */
 enum { COMMIT_SHARDS = 8 };
 void commit_bucket_key_time(uint64_t time, uint8_t key[8]);

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/upload_commit.h"
+
+#include <stdlib.h>
+#include <threads.h>
+#include <time.h>
+
+#include "aggregator/commit.h"
+
+/* What one commit takes at most, so that no upload waits for a huge one. */
+enum { GROUP_REQUESTS_MAX = 512, GROUP_REPORTS_MAX = 50000 };
+
+/* Invariant: while `running`, some worker is in commit_all() and will take what
+ * is in the list; otherwise the list is empty. */
+struct upload_committer {
+    struct aggregator *aggregator;
+    mtx_t lock;
+    bool running;
+    struct pending_upload *first, **last;
+};
+
+struct status upload_committer_new(struct aggregator *aggregator, struct upload_committer **out) {
+    struct upload_committer *committer = calloc(1, sizeof(*committer));
+    if (committer == NULL || mtx_init(&committer->lock, mtx_plain) != thrd_success) {
+        free(committer);
+        return FAIL(NO_MEMORY);
+    }
+    committer->aggregator = aggregator;
+    committer->last = &committer->first;
+    *out = committer;
+    return OK;
+}
+
+void upload_committer_free(struct upload_committer *committer) {
+    if (committer != NULL) {
+        mtx_destroy(&committer->lock);
+        free(committer);
+    }
+}
+
+/* ---- The transaction --------------------------------------------------------- */
+
+struct upload_group {
+    struct pending_upload *first;
+    struct arena arena; /* of one run of the transaction */
+};
+
+/* All uploads of one task in a group, put together. */
+struct task_uploads {
+    const struct served_task *task;
+    struct store_report *reports;
+    enum report_error **errors; /* where each report's error goes */
+    size_t count;
+    struct report_tally tally;
+    uint64_t over_quota;
+};
+
+static bool same_task(const struct pending_upload *a, const struct served_task *task) {
+    return memcmp(a->task->dap.id.bytes, task->dap.id.bytes, STORE_TASK_ID_SIZE) == 0;
+}
+
+static uint64_t upload_bytes(const struct pending_upload *upload) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < upload->count; i++) {
+        bytes += upload->reports[i].body.len;
+    }
+    return bytes;
+}
+
+/* Takes the upload's room out of the quota, if there is enough. */
+static bool quota_takes(const struct task_settings *settings, const struct pending_upload *upload,
+                        struct store_usage *usage) {
+    uint64_t bytes = upload_bytes(upload);
+    if (upload->count > 0 &&
+        ((settings->max_unaggregated_reports != 0 &&
+          usage->reports + upload->count > settings->max_unaggregated_reports) ||
+         (settings->max_unaggregated_bytes != 0 &&
+          usage->bytes + bytes > settings->max_unaggregated_bytes))) {
+        return false;
+    }
+    usage->reports += upload->count;
+    usage->bytes += bytes;
+    return true;
+}
+
+/* Adds the upload's reports, except those whose bucket was collected: the draft
+ * has report_replayed for them. Reports of one upload mostly have one time. */
+static struct status gather(struct store_tx *tx, const struct pending_upload *upload,
+                            struct task_uploads *all) {
+    bool collected = false;
+    for (size_t i = 0; i < upload->count; i++) {
+        const struct store_report *report = &upload->reports[i];
+        if (task_is_time_interval(all->task) &&
+            (i == 0 || report->time != upload->reports[i - 1].time)) {
+            TRY(store_collected_interval_overlaps(tx, all->task->dap.id.bytes, report->time, 1,
+                                                  &collected));
+        }
+        if (collected) {
+            upload->errors[i] = REPORT_ERROR_REPORT_REPLAYED;
+            all->tally.by_error[REPORT_ERROR_BATCH_COLLECTED]++;
+            continue;
+        }
+        all->reports[all->count] = *report;
+        all->errors[all->count++] = &upload->errors[i];
+    }
+    return OK;
+}
+
+static void tally_merge(struct report_tally *into, const struct report_tally *from) {
+    for (int i = 0; i < 256; i++) {
+        into->by_error[i] += from->by_error[i];
+    }
+}
+
+static struct status put_reports(struct store_tx *tx, struct arena *arena,
+                                 struct task_uploads *all) {
+    enum store_outcome *outcomes = ARENA_ARRAY(arena, enum store_outcome, all->count);
+    if (outcomes == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    TRY(store_reports_put(tx, all->task->dap.id.bytes, all->reports, all->count, outcomes));
+    for (size_t i = 0; i < all->count; i++) {
+        enum report_error error = commit_outcome_error(outcomes[i]);
+        *all->errors[i] = error;
+        all->tally.by_error[error]++;
+    }
+    return OK;
+}
+
+/* Settles every upload from `first` on that is of first's task. */
+static struct status commit_task(struct store_tx *tx, struct upload_group *group,
+                                 struct pending_upload *first, struct task_uploads *all) {
+    const uint8_t *task_id = first->task->dap.id.bytes;
+    struct store_usage usage;
+    size_t count = 0;
+    for (struct pending_upload *upload = first; upload != NULL; upload = upload->next) {
+        count += same_task(upload, first->task) ? upload->count : 0;
+    }
+    *all = (struct task_uploads){.task = first->task,
+                                 .reports = ARENA_ARRAY(&group->arena, struct store_report, count),
+                                 .errors = ARENA_ARRAY(&group->arena, enum report_error *, count)};
+    if (count > 0 && (all->reports == NULL || all->errors == NULL)) {
+        return FAIL(NO_MEMORY);
+    }
+    TRY(store_usage_get(tx, task_id, &usage));
+    for (struct pending_upload *upload = first; upload != NULL; upload = upload->next) {
+        if (!same_task(upload, first->task)) {
+            continue;
+        }
+        upload->settled = true;
+        upload->status = OK;
+        tally_merge(&all->tally, &upload->refused);
+        if (!quota_takes(&first->task->settings, upload, &usage)) {
+            upload->status = FAIL(TOO_MANY_REQUESTS);
+            all->over_quota += upload->count;
+            continue;
+        }
+        TRY(gather(tx, upload, all));
+    }
+    if (all->count > 0) {
+        TRY(put_reports(tx, &group->arena, all));
+    }
+    if (all->over_quota > 0) {
+        TRY(store_counter_add(tx, task_id, "upload_rejected_quota", all->over_quota));
+    }
+    return tally_store(&all->tally, tx, task_id, "upload_accepted", "upload_rejected");
+}
+
+static struct status commit_group(struct store_tx *tx, void *argument) {
+    struct upload_group *group = argument;
+    arena_release(&group->arena);
+    for (struct pending_upload *upload = group->first; upload != NULL; upload = upload->next) {
+        upload->settled = false;
+    }
+    for (struct pending_upload *upload = group->first; upload != NULL; upload = upload->next) {
+        if (!upload->settled) {
+            struct task_uploads all;
+            TRY(commit_task(tx, group, upload, &all));
+        }
+    }
+    return OK;
+}
+
+/* ---- The group ---------------------------------------------------------------- */
+
+static void count_upload(struct aggregator *aggregator, const struct pending_upload *upload) {
+    struct report_tally tally = upload->refused;
+    const char *task = upload->task->id_text;
+    if (!status_ok(upload->status)) {
+        counts_add(aggregator->counts.uploads, task, NULL, status_name(upload->status.code),
+                   upload->count);
+        return;
+    }
+    for (size_t i = 0; i < upload->count; i++) {
+        tally.by_error[upload->errors[i]]++;
+    }
+    tally_count(&tally, aggregator->counts.uploads, task, NULL, "accepted");
+}
+
+static void commit_and_answer(struct upload_committer *committer, struct pending_upload *first,
+                              size_t requests) {
+    struct aggregator *aggregator = committer->aggregator;
+    struct upload_group group = {.first = first, .arena = ARENA_INIT};
+    int64_t started = clock_monotonic_ns();
+    struct status status =
+        store_run(aggregator->options.store, STORE_WRITE, commit_group, &group);
+    arena_release(&group.arena);
+    if (!status_ok(status) && requests > 1 && status.code != STATUS_STORE_BUSY) {
+        /* Maybe one of them is to blame: none shall fail for another. */
+        while (first != NULL) {
+            struct pending_upload *upload = first;
+            first = first->next;
+            upload->next = NULL;
+            commit_and_answer(committer, upload, 1);
+        }
+        return;
+    }
+    metric_observe(metric_series(aggregator->counts.commit_seconds, NULL),
+                   (double)(clock_monotonic_ns() - started) / 1e9);
+    metric_observe(metric_series(aggregator->counts.commit_uploads, NULL), (double)requests);
+    while (first != NULL) {
+        struct pending_upload *upload = first;
+        first = first->next;
+        if (!status_ok(status)) {
+            upload->status = status;
+        }
+        count_upload(aggregator, upload);
+        upload->done(upload);
+    }
+}
+
+/* Takes a group off the list, or NULL and the end of the committer's run. */
+static struct pending_upload *take_group(struct upload_committer *committer, size_t *requests) {
+    mtx_lock(&committer->lock);
+    struct pending_upload *first = committer->first, **at = &committer->first;
+    size_t reports = 0;
+    *requests = 0;
+    while (*at != NULL && *requests < GROUP_REQUESTS_MAX &&
+           (*requests == 0 || reports + (*at)->count <= GROUP_REPORTS_MAX)) {
+        reports += (*at)->count;
+        ++*requests;
+        at = &(*at)->next;
+    }
+    committer->first = *at;
+    if (committer->first == NULL) {
+        committer->last = &committer->first;
+    }
+    if (first != NULL) {
+        *at = NULL;
+    } else {
+        committer->running = false;
+    }
+    mtx_unlock(&committer->lock);
+    return first;
+}
+
+static void wait_for_company(const struct upload_committer *committer) {
+    uint32_t delay_us = committer->aggregator->options.upload_delay_us;
+    if (delay_us > 0) {
+        thrd_sleep(&(struct timespec){.tv_sec = delay_us / 1000000,
+                                      .tv_nsec = (long)(delay_us % 1000000) * 1000},
+                   NULL);
+    }
+}
+
+static void commit_all(struct upload_committer *committer) {
+    struct pending_upload *first;
+    size_t requests;
+    wait_for_company(committer);
+    while ((first = take_group(committer, &requests)) != NULL) {
+        commit_and_answer(committer, first, requests);
+    }
+}
+
+void upload_commit(struct upload_committer *committer, struct pending_upload *upload) {
+    upload->next = NULL;
+    mtx_lock(&committer->lock);
+    *committer->last = upload;
+    committer->last = &upload->next;
+    bool mine = !committer->running;
+    committer->running = true;
+    mtx_unlock(&committer->lock);
+    if (mine) {
+        commit_all(committer);
+    }
+}
