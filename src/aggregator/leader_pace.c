@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/leader_pace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregator/peer_request.h"
+#include "base/clock.h"
+
+void pace_init(struct pace *pace) {
+    *pace = (struct pace){0};
+    pthread_mutex_init(&pace->lock, NULL);
+}
+
+void pace_release(struct pace *pace) {
+    free(pace->entries);
+    pthread_mutex_destroy(&pace->lock);
+}
+
+/* With the lock held; NULL if the task has none. */
+static struct pace_entry *entry_find(struct pace *pace, const uint8_t *task_id) {
+    for (size_t i = 0; i < pace->count; i++) {
+        if (memcmp(pace->entries[i].task_id, task_id, STORE_TASK_ID_SIZE) == 0) {
+            return &pace->entries[i];
+        }
+    }
+    return NULL;
+}
+
+static struct pace_entry *entry_make(struct pace *pace, const uint8_t *task_id) {
+    struct pace_entry *entry = entry_find(pace, task_id);
+    if (entry != NULL) {
+        return entry;
+    }
+    struct pace_entry *grown =
+        realloc(pace->entries, (pace->count + 1) * sizeof *pace->entries);
+    if (grown == NULL) {
+        return NULL;
+    }
+    pace->entries = grown;
+    entry = &grown[pace->count++];
+    *entry = (struct pace_entry){0};
+    memcpy(entry->task_id, task_id, STORE_TASK_ID_SIZE);
+    return entry;
+}
+
+bool pace_has_room(struct pace *pace, bool retries) {
+    pthread_mutex_lock(&pace->lock);
+    bool room = pace->running < (retries ? PACE_RETRIES_MAX : PACE_JOBS_MAX);
+    pthread_mutex_unlock(&pace->lock);
+    return room;
+}
+
+bool pace_task_may_start(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]) {
+    pthread_mutex_lock(&pace->lock);
+    const struct pace_entry *entry = entry_find(pace, task_id);
+    bool may = entry == NULL || (entry->running < PACE_JOBS_PER_TASK &&
+                                 entry->rest_until_ns <= clock_monotonic_ns());
+    pthread_mutex_unlock(&pace->lock);
+    return may;
+}
+
+struct status pace_begin(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]) {
+    pthread_mutex_lock(&pace->lock);
+    struct pace_entry *entry = entry_make(pace, task_id);
+    if (entry != NULL) {
+        entry->running++;
+        pace->running++;
+    }
+    pthread_mutex_unlock(&pace->lock);
+    return entry != NULL ? OK : FAIL(NO_MEMORY);
+}
+
+void pace_end(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]) {
+    pthread_mutex_lock(&pace->lock);
+    entry_find(pace, task_id)->running--;
+    pace->running--;
+    pthread_mutex_unlock(&pace->lock);
+}
+
+void pace_succeeded(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]) {
+    pthread_mutex_lock(&pace->lock);
+    struct pace_entry *entry = entry_find(pace, task_id);
+    if (entry != NULL) {
+        entry->failures = 0;
+    }
+    pthread_mutex_unlock(&pace->lock);
+}
+
+void pace_failed(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]) {
+    pthread_mutex_lock(&pace->lock);
+    struct pace_entry *entry = entry_find(pace, task_id);
+    if (entry != NULL) {
+        entry->failures++;
+        entry->rest_until_ns =
+            clock_monotonic_ns() + peer_backoff_ms(entry->failures, 0) * 1000000;
+    }
+    pthread_mutex_unlock(&pace->lock);
+}
+
+void pace_set_report_bytes(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                           size_t bytes) {
+    pthread_mutex_lock(&pace->lock);
+    struct pace_entry *entry = entry_find(pace, task_id);
+    if (entry != NULL) {
+        entry->report_bytes = bytes;
+    }
+    pthread_mutex_unlock(&pace->lock);
+}
+
+size_t pace_report_bytes(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]) {
+    pthread_mutex_lock(&pace->lock);
+    const struct pace_entry *entry = entry_find(pace, task_id);
+    size_t bytes = entry == NULL ? 0 : entry->report_bytes;
+    pthread_mutex_unlock(&pace->lock);
+    return bytes;
+}
