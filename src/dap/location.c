@@ -109,7 +109,7 @@ static struct status make_absolute(const struct url *base, const struct url *req
     return join(arena, absolute, location, out);
 }
 
-/* One path segment that needs no encoding, and isn't "." or "..". */
+/* One path segment that needs no encoding. */
 static bool plain_name(struct span name) {
     static const char allowed[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
@@ -118,8 +118,7 @@ static bool plain_name(struct span name) {
             return false;
         }
     }
-    return name.len > 0 && !span_equal_vartime(name, SPAN_OF_LITERAL(".")) &&
-           !span_equal_vartime(name, SPAN_OF_LITERAL(".."));
+    return name.len > 0;
 }
 
 /* What `path` has after `folder` and a slash, if that is one plain name. */

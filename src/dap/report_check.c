@@ -68,10 +68,15 @@ static bool all_supported(const struct extension_list *list) {
     return true;
 }
 
+bool report_extensions_ordered(const struct extension_list *public_extensions,
+                               const struct extension_list *private_extensions) {
+    return increasing(public_extensions) && increasing(private_extensions) &&
+           !share_a_type(public_extensions, private_extensions);
+}
+
 enum report_error report_check_extensions(const struct extension_list *public_extensions,
                                           const struct extension_list *private_extensions) {
-    bool good = increasing(public_extensions) && increasing(private_extensions) &&
-                !share_a_type(public_extensions, private_extensions) &&
+    bool good = report_extensions_ordered(public_extensions, private_extensions) &&
                 all_supported(public_extensions) && all_supported(private_extensions);
     return good ? REPORT_VALID : REPORT_ERROR_INVALID_MESSAGE;
 }

@@ -21,9 +21,12 @@ enum report_error report_check_time(const struct task *task, uint64_t time, uint
 enum report_error report_check_upload_time(const struct task *task, uint64_t time, uint64_t now_s,
                                            uint64_t skew_s);
 
+/* Whether each list is strictly increasing by type and no type is in both. */
+bool report_extensions_ordered(const struct extension_list *public_extensions,
+                               const struct extension_list *private_extensions);
+
 /* invalid_message for an extension that we don't know (there is none yet that
- * we do), for a type that occurs twice across both lists, and for a list that
- * is not strictly increasing. */
+ * we do), and for lists that are not ordered as above. */
 enum report_error report_check_extensions(const struct extension_list *public_extensions,
                                           const struct extension_list *private_extensions);
 

@@ -51,6 +51,7 @@ Test(media_type, matches_what_means_the_same) {
         "application/ppm-dapx;message=upload-req",
         "application/octet-stream;message=upload-req",
         "application/ppm-dap;message=upload-req;message=upload-errors",
+        "application/ppm-dap;message=upload-req;message=upload-req",
         "application/problem+json",
     };
     for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {

@@ -26,6 +26,7 @@ Test(interval, is_half_open) {
     cr_expect_not(interval_overlaps(&interval, &(struct interval){15, 1}));
     cr_expect_not(interval_overlaps(&interval, &(struct interval){5, 5}));
     cr_expect_not(interval_overlaps(&interval, &(struct interval){12, 0}));
+    cr_expect_not(interval_overlaps(&(struct interval){12, 0}, &interval));
 }
 
 Test(interval, must_not_overflow) {

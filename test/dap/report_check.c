@@ -58,9 +58,27 @@ Test(report_check, unordered_or_repeated_extensions) {
     struct extension twice[] = {EXTENSION(42), EXTENSION(42)};
     struct extension_list none = {NULL, 0}, down = {unordered, 2}, same = {twice, 2};
     struct extension_list left = {unordered, 1}, right = {twice, 1};
+    cr_expect(report_extensions_ordered(&left, &none));
+    cr_expect(report_extensions_ordered(&none, &right));
+    cr_expect_not(report_extensions_ordered(&down, &none));
+    cr_expect_not(report_extensions_ordered(&none, &down));
+    cr_expect_not(report_extensions_ordered(&same, &none));
+    cr_expect_not(report_extensions_ordered(&none, &same));
+    cr_expect_not(report_extensions_ordered(&left, &right));
     cr_expect_eq(report_check_extensions(&down, &none), REPORT_ERROR_INVALID_MESSAGE);
     cr_expect_eq(report_check_extensions(&none, &same), REPORT_ERROR_INVALID_MESSAGE);
     cr_expect_eq(report_check_extensions(&left, &right), REPORT_ERROR_INVALID_MESSAGE);
+}
+
+Test(report_check, the_same_type_on_both_sides) {
+    struct extension low[] = {EXTENSION(1), EXTENSION(3), EXTENSION(5)};
+    struct extension high[] = {EXTENSION(2), EXTENSION(4), EXTENSION(5)};
+    struct extension_list a = {low, 3}, b = {high, 3};
+    cr_expect_not(report_extensions_ordered(&a, &b));
+    cr_expect_not(report_extensions_ordered(&b, &a));
+    b.count = 2;
+    cr_expect(report_extensions_ordered(&a, &b));
+    cr_expect(report_extensions_ordered(&b, &a));
 }
 
 Test(report_check, unsupported_extensions_are_listed) {
