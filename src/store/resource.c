@@ -155,18 +155,34 @@ static struct status resource_make(struct store_tx *tx, const struct task_row *t
                               sql_of_bytes(resource->response), sql_of_bytes(note)));
 }
 
+static struct status resource_live(struct store_tx *tx, const struct task_row *task,
+                                   enum store_kind kind, const uint8_t digest[STORE_DIGEST_SIZE],
+                                   int64_t *number) {
+    return sql_get_int(tx, number,
+                       "SELECT number FROM resource WHERE task = $1 AND kind = $2 AND digest = $3"
+                       " AND live = 1",
+                       SQL_VALUES(sql_of_int(task->number), sql_of_int((int64_t)kind),
+                                  sql_of_id(digest, STORE_DIGEST_SIZE)));
+}
+
+struct status store_resource_find(struct store_tx *tx, struct arena *arena,
+                                  const uint8_t task_id[STORE_TASK_ID_SIZE], enum store_kind kind,
+                                  const uint8_t digest[STORE_DIGEST_SIZE],
+                                  struct store_resource *out) {
+    struct task_row task;
+    int64_t number;
+    TRY(task_find(tx, task_id, &task));
+    TRY(resource_live(tx, &task, kind, digest, &number));
+    return resource_read(tx, arena, number, out);
+}
+
 struct status store_resource_create(struct store_tx *tx, struct arena *arena,
                                     const struct store_resource *resource, int64_t lease_until,
                                     struct store_resource *out, bool *found) {
     struct task_row task;
     int64_t number;
     TRY(task_find(tx, resource->task_id, &task));
-    struct status status =
-        sql_get_int(tx, &number,
-                    "SELECT number FROM resource WHERE task = $1 AND kind = $2 AND digest = $3"
-                    " AND live = 1",
-                    SQL_VALUES(sql_of_int(task.number), sql_of_int((int64_t)resource->kind),
-                               sql_of_id(resource->digest, sizeof resource->digest)));
+    struct status status = resource_live(tx, &task, resource->kind, resource->digest, &number);
     bool standing = status_ok(status);
     if (status.code == STATUS_NOT_FOUND) {
         status = resource_make(tx, &task, resource, lease_until, &number);

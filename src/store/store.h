@@ -216,6 +216,14 @@ struct store_usage {
 struct status store_usage_get(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
                               struct store_usage *out);
 
+/* ---- Leases (lease.c) ------------------------------------------------------ */
+
+/* For a server that starts. Where a database serves one server alone (SQLite),
+ * whoever held a lease is gone, so all are given back and work goes on at once;
+ * should the holder live after all, fencing keeps it from writing. Elsewhere
+ * nothing happens: leases run out. */
+struct status store_leases_end(struct store *store);
+
 /* ---- Aggregation jobs at a leader (job.c) --------------------------------- */
 
 /*
@@ -440,6 +448,12 @@ struct store_resource {
 struct status store_resource_create(struct store_tx *tx, struct arena *arena,
                                     const struct store_resource *resource, int64_t lease_until,
                                     struct store_resource *out, bool *found);
+/* The live resource that a body with this digest made, so that a retry needn't
+ * do the work again to learn that it was done. NOT_FOUND */
+struct status store_resource_find(struct store_tx *tx, struct arena *arena,
+                                  const uint8_t task_id[STORE_TASK_ID_SIZE], enum store_kind kind,
+                                  const uint8_t digest[STORE_DIGEST_SIZE],
+                                  struct store_resource *out);
 /* NOT_FOUND */
 struct status store_resource_get(struct store_tx *tx, struct arena *arena,
                                  const uint8_t task_id[STORE_TASK_ID_SIZE], enum store_kind kind,
