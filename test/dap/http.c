@@ -115,4 +115,10 @@ Test(retry_after, leap_days_and_centuries) {
     cr_assert(status_ok(retry_after_parse(SPAN_OF_LITERAL("Wed, 01 Mar 2000 00:00:00 GMT"),
                                           951782400, 1000000, &wait)));
     cr_expect_eq(wait, 86400);
+    cr_assert(status_ok(retry_after_parse(SPAN_OF_LITERAL("Tue, 29 Feb 2000 00:00:00 GMT"),
+                                          951696000, 1000000, &wait)));
+    cr_expect_eq(wait, 86400);
+    cr_assert(status_ok(retry_after_parse(SPAN_OF_LITERAL("Sat, 01 Jan 2000 00:00:00 GMT"),
+                                          946684700, 1000000, &wait)));
+    cr_expect_eq(wait, 100);
 }

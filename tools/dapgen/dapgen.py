@@ -10,16 +10,20 @@ STEM is the generated header's name, as in dap/STEM.h.
 import sys
 from pathlib import Path
 
-from emit import Emitter
+from emit_fuzz import FuzzEmitter
+from emit_header import HeaderEmitter
+from emit_source import SourceEmitter
 from schema import SchemaError, load
+
+EMITTERS = {"header": HeaderEmitter, "source": SourceEmitter, "fuzz": FuzzEmitter}
 
 
 def main():
-    if len(sys.argv) != 5 or sys.argv[1] not in ("header", "source", "fuzz"):
+    if len(sys.argv) != 5 or sys.argv[1] not in EMITTERS:
         sys.exit(__doc__)
     what, schema, stem, out = sys.argv[1:]
     try:
-        text = getattr(Emitter(load(schema), stem), what)()
+        text = EMITTERS[what](load(schema), stem).emit()
     except SchemaError as error:
         sys.exit(str(error))
     Path(out).write_text(text, encoding="utf-8")
