@@ -292,6 +292,7 @@ struct status leader_new(struct aggregator *aggregator, struct leader **out) {
 
 struct status leader_start(struct leader *leader) {
     struct work_queue *queue = leader->aggregator->options.queue;
+    TRY(store_leases_end(leader->aggregator->options.store));
     atomic_store(&leader->stopped, false);
     TRY(work_queue_submit_after_ms(queue, 0, poll_work, leader));
     return gc_start(leader->aggregator);

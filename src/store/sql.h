@@ -87,6 +87,7 @@ struct sql_driver {
     const struct sql_migration *migrations;
     size_t migration_count;
     unsigned shards; /* how many rows a busy counter is spread over */
+    bool one_server; /* a database serves a single server, so its start ends all leases */
 
     /* `address` is what follows the colon. NOT_FOUND, PERMISSION_DENIED,
      * STORE_SCHEMA if the database is another program's. */

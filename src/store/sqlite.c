@@ -500,6 +500,7 @@ const struct sql_driver sqlite_driver = {
     .migrations = sqlite_migrations,
     .migration_count = sizeof sqlite_migrations / sizeof sqlite_migrations[0],
     .shards = 1,
+    .one_server = true,
     .open = sqlite_open,
     .close = sqlite_close,
     .begin = sqlite_begin,
