@@ -6,7 +6,7 @@
 
 /*
  * What HPKE authenticates with each share: who speaks to whom, in which task,
- * about what (draft 18, sections 4.4.2.1 and 4.6.6). Thread-safe.
+ * about what (draft 18, sections 4.4.2.1 and 4.6.7). Thread-safe.
  */
 
 /* The HPKE info of an input share from the client to `receiver`, which is the

@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 
-/* The media types of DAP's messages (draft 18, section 8.1). Pure. */
+/* The media types of DAP's messages (draft 18, section 9.1). Pure. */
 enum media_type {
     MEDIA_HPKE_CONFIG_LIST,
     MEDIA_UPLOAD_REQ,
