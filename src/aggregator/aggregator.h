@@ -44,7 +44,9 @@ struct aggregator_options {
 };
 
 struct status aggregator_new(const struct aggregator_options *options, struct aggregator **out);
-void aggregator_add_routes(struct aggregator *aggregator, struct router *router);
+/* Before the server starts. INVALID_ARGUMENT for a bad base path, NO_MEMORY. The
+ * aggregator must outlive the router. */
+struct status aggregator_add_routes(struct aggregator *aggregator, struct router *router);
 /* Starts the pollers: job creation, driving, collection, expiry, key rotation. */
 struct status aggregator_start(struct aggregator *aggregator);
 /* Whether it can serve: the store answers and a key is advertised. On false,

@@ -12,6 +12,7 @@
 struct upload_committer;
 struct helper_poller;
 struct leader;
+struct routes;
 
 /* What the folder's files share. Immutable after aggregator_new() except where
  * a member says otherwise; the members lock themselves. */
@@ -22,6 +23,7 @@ struct aggregator {
     struct upload_committer *uploads;
     struct helper_poller *helper;
     struct leader *leader;
+    struct routes *routes;
     struct counts counts;
     atomic_bool draining; /* no new work is claimed */
 };
