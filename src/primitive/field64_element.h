@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Field64, p = 2^64 - 2^32 + 1, over the operations of a lane header, for
+ * field_kernel.h. Since 2^64 = 2^32 - 1 and 2^96 = -1 (mod p), a product is
+ * reduced by a few additions and R is 1.
+ */
+#define FIELD field64
+#define FIELD_NAME "Field64"
+enum { LIMBS = 1, ENCODED_WORDS = 1 };
+
+#define FIELD64_P UINT64_C(0xFFFFFFFF00000001)
+#define FIELD64_EPSILON UINT64_C(0xFFFFFFFF) /* 2^64 mod p */
+#define MODULUS ((field_value)FIELD64_P)
+#define GENERATOR_BASE 7
+#define GENERATOR_LOG2 32
+
+typedef struct {
+    lane v;
+} element;
+
+/* v mod p for v < 2^64, which is below 2p. */
+static inline element canonical(lane v) {
+    const lane p = lane_splat(FIELD64_P);
+    return (element){lane_sub(v, lane_andnot(lane_lt(v, p), p))};
+}
+
+static inline element element_load(const uint64_t *from) { return (element){lane_load(from)}; }
+static inline void element_store(uint64_t *to, element a) { lane_store(to, a.v); }
+static inline element constant_load(const uint64_t *from) {
+    return (element){lane_splat(*from)};
+}
+static inline element element_splat(field_value value) {
+    return (element){lane_splat((uint64_t)value)};
+}
+/* words[0] of each lane, which may not be canonical; then so is the element,
+ * and *bad marks the lane. */
+static inline element element_from_words(const uint64_t *words, lane *bad) {
+    const lane v = lane_load(words), ok = lane_lt(v, lane_splat(FIELD64_P));
+    *bad = lane_or(*bad, lane_andnot(ok, lane_splat(UINT64_MAX)));
+    return canonical(v);
+}
+static inline void element_to_words(uint64_t *words, element a) { lane_store(words, a.v); }
+
+static inline element element_add(element a, element b) {
+    const lane sum = lane_add(a.v, b.v);
+    const lane carry = lane_lt(sum, a.v);
+    /* With a carry, sum + 2^64 - p = sum + epsilon, which is below p. */
+    return canonical(lane_add(sum, lane_and(carry, lane_splat(FIELD64_EPSILON))));
+}
+
+static inline element element_sub(element a, element b) {
+    const lane difference = lane_sub(a.v, b.v);
+    const lane borrow = lane_lt(a.v, b.v);
+    return (element){lane_sub(difference, lane_and(borrow, lane_splat(FIELD64_EPSILON)))};
+}
+
+/* high * 2^64 + low, mod p: the upper half of high counts -1, the lower one
+ * epsilon. */
+static inline element reduce_wide(lane high, lane low) {
+    const lane epsilon = lane_splat(FIELD64_EPSILON);
+    const lane top = lane_shr(high, 32), middle = lane_and(high, epsilon);
+    lane t = lane_sub(low, top);
+    t = lane_sub(t, lane_and(lane_lt(low, top), epsilon));
+    const lane u = lane_sub(lane_shl(middle, 32), middle); /* middle * epsilon < p */
+    const lane r = lane_add(t, u);
+    return canonical(lane_add(r, lane_and(lane_lt(r, u), epsilon)));
+}
+
+static inline element element_mul(element a, element b) {
+    lane high;
+    const lane low = lane_mul_wide(a.v, b.v, &high);
+    return reduce_wide(high, low);
+}
+static inline element element_to_factor(element a) { return a; }
+static inline uint64_t *constant_store(uint64_t *to, field_value value) {
+    to[0] = (uint64_t)value;
+    return to;
+}
+
+/* A sum of fewer than 2^32 products, not reduced. */
+typedef struct {
+    lane low, high, top;
+} accumulator;
+
+static inline accumulator accumulator_zero(void) {
+    const lane zero = lane_splat(0);
+    return (accumulator){zero, zero, zero};
+}
+static inline void accumulator_mul_add(accumulator *sum, element a, element b) {
+    lane high;
+    const lane low = lane_mul_wide(a.v, b.v, &high);
+    sum->low = lane_add(sum->low, low);
+    /* high <= 2^64 - 2, so that a carry into it fits. Masks are -1. */
+    high = lane_sub(high, lane_lt(sum->low, low));
+    sum->high = lane_add(sum->high, high);
+    sum->top = lane_sub(sum->top, lane_lt(sum->high, high));
+}
+static inline element accumulator_reduce(const accumulator *sum) {
+    /* 2^128 = -2^32 (mod p) */
+    return element_sub(reduce_wide(sum->high, sum->low), canonical(lane_shl(sum->top, 32)));
+}
+
+static inline uint64_t element_differ(element a, element b) {
+    return lane_nonzero(lane_xor(a.v, b.v));
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MOIETY_SIMD_PORTABLE_H
+#define MOIETY_SIMD_PORTABLE_H
+
+#include <stdint.h>
+
+#include "simd/cpu.h"
+
+/*
+ * The portable lane type: one 64-bit lane in plain C.
+ *
+ * A header of this kind describes one machine to the kernels. It defines LANE,
+ * LANE_TYPE, LANES, the type `lane` (LANES unsigned 64-bit integers) and the
+ * operations below, each on all lanes at once and in constant time. In memory
+ * the lanes of a value stand side by side: lane l of value i of an array is
+ * word i * LANES + l. A "mask" has each lane all ones or all zeros.
+ */
+#define LANE portable
+#define LANE_TYPE SIMD_PORTABLE
+enum { LANES = 1 };
+typedef uint64_t lane;
+
+static inline lane lane_load(const uint64_t *from) { return *from; }
+static inline void lane_store(uint64_t *to, lane a) { *to = a; }
+static inline lane lane_splat(uint64_t word) { return word; }
+
+static inline lane lane_xor(lane a, lane b) { return a ^ b; }
+static inline lane lane_and(lane a, lane b) { return a & b; }
+static inline lane lane_or(lane a, lane b) { return a | b; }
+/* (not a) and b */
+static inline lane lane_andnot(lane a, lane b) { return ~a & b; }
+static inline lane lane_shl(lane a, unsigned bits) { return a << bits; }
+static inline lane lane_shr(lane a, unsigned bits) { return a >> bits; }
+/* 0 <= bits < 64 */
+static inline lane lane_rotl(lane a, unsigned bits) {
+    return (a << bits) | (a >> ((64 - bits) & 63));
+}
+
+static inline lane lane_add(lane a, lane b) { return a + b; }
+static inline lane lane_sub(lane a, lane b) { return a - b; }
+/* The mask of a < b, unsigned. */
+static inline lane lane_lt(lane a, lane b) { return (lane)0 - (lane)(a < b); }
+/* The low 64 bits of each product; the high ones in *high. */
+static inline lane lane_mul_wide(lane a, lane b, lane *high) {
+    unsigned __int128 product = (unsigned __int128)a * b;
+    *high = (uint64_t)(product >> 64);
+    return (uint64_t)product;
+}
+
+/* Bit l of the result is set if lane l is not zero. */
+static inline uint64_t lane_nonzero(lane a) { return (uint64_t)(a != 0); }
+
+#endif

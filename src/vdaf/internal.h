@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MOIETY_VDAF_INTERNAL_H
+#define MOIETY_VDAF_INTERNAL_H
+
+#include "primitive/kernels.h"
+#include "vdaf/flp.h"
+#include "vdaf/type.h"
+#include "vdaf/verify.h"
+#include "vdaf/xof.h"
+
+/* What the files of this layer know of each other's structures. */
+
+enum { VDAF_VERSION = 18, VDAF_SEED_SIZE = XOF_SEED_SIZE };
+
+struct vdaf {
+    const struct vdaf_type *type;
+    const struct kernels *kernels;
+    unsigned shares;
+    unsigned proofs;
+    struct vdaf_param params[VDAF_PARAMS_MAX];
+    uint64_t values[VDAF_PARAMS_MAX]; /* of params, as the type takes them */
+    size_t param_count;
+    struct flp flp;
+    struct arena arena; /* of the flp's tables */
+};
+
+/* One report in a batch. Spans borrow the batch's arena. */
+struct verify_report {
+    enum status_code verdict;
+    enum verify_state state;
+    unsigned round;
+    struct span ctx;
+    struct span share;    /* the aggregator's verifier share of this round */
+    struct span outbound;
+    uint8_t *verify_state; /* vdaf_scheme.state_size bytes, NULL before verify_init */
+};
+
+struct verify_batch {
+    const struct vdaf *vdaf;
+    unsigned aggregator_id;
+    struct span agg_param;
+    size_t count;
+    struct verify_report *reports;
+    struct arena arena;
+};
+
+/*
+ * The algorithms of a VDAF, on batches. A report that is at fault gets a
+ * verdict; a failure is for want of memory alone.
+ */
+struct vdaf_scheme {
+    unsigned rounds;
+    size_t (*rand_size)(const struct vdaf *vdaf);
+    size_t (*public_share_size)(const struct vdaf *vdaf);
+    size_t (*input_share_size)(const struct vdaf *vdaf, unsigned share);
+    /* Of the encoded verify state; once a report is finished, its first
+     * vdaf_agg_share_size() bytes are the encoded output share. */
+    size_t (*state_size)(const struct vdaf *vdaf);
+    /* Whether bytes of state_size are a verify state. */
+    bool (*state_valid)(const struct vdaf *vdaf, const uint8_t state[]);
+    bool (*agg_param_valid)(const struct vdaf *vdaf, struct span agg_param);
+    struct status (*shard)(const struct vdaf *vdaf, const struct shard_input inputs[],
+                           size_t count, struct arena *arena, struct shard_output outputs[]);
+    /* For reports in good standing: sets share and verify_state. */
+    struct status (*verify_init)(struct verify_batch *batch, const struct verify_input inputs[]);
+    struct status (*shares_to_message)(const struct vdaf *vdaf, struct span agg_param,
+                                       const struct span ctx[], const struct span shares[],
+                                       size_t count, struct arena *arena,
+                                       struct span messages[], enum status_code verdicts[]);
+    /* One report: checks the message and moves to the next round, setting
+     * share, or to the output share in the last. */
+    struct status (*verify_next)(struct verify_batch *batch, struct verify_report *report,
+                                 struct span message);
+};
+
+/* Reports that go through a kernel together, one a lane: all of a length of
+ * context. Lanes from `used` on repeat the first one. */
+struct lane_group {
+    unsigned used;
+    size_t index[SIMD_LANES_MAX];
+};
+
+struct lane_item {
+    size_t index;
+    size_t ctx_len;
+};
+
+/* The next group of items from *at on, which moves behind it; false at the
+ * end. */
+static inline bool lane_group_next(const struct kernels *kernels, const struct lane_item items[],
+                                   size_t count, size_t *at, struct lane_group *out) {
+    if (*at == count) {
+        return false;
+    }
+    const struct lane_item *first = &items[*at];
+    out->used = 0;
+    while (out->used < kernels->lanes && *at < count && items[*at].ctx_len == first->ctx_len) {
+        out->index[out->used++] = items[(*at)++].index;
+    }
+    for (unsigned lane = out->used; lane < kernels->lanes; lane++) {
+        out->index[lane] = first->index;
+    }
+    return true;
+}
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vdaf/verify.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "vdaf/internal.h"
+
+struct status verify_batch_new(const struct vdaf *vdaf, unsigned aggregator_id,
+                               struct span agg_param, size_t count, struct verify_batch **out) {
+    assert(aggregator_id < vdaf_shares(vdaf));
+    TRY(vdaf_check_agg_param(vdaf, agg_param));
+    struct verify_batch *batch = calloc(1, sizeof(*batch));
+    if (batch == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    batch->vdaf = vdaf;
+    batch->aggregator_id = aggregator_id;
+    batch->count = count;
+    batch->reports = ARENA_ARRAY(&batch->arena, struct verify_report, count);
+    if (batch->reports == NULL ||
+        !status_ok(arena_copy(&batch->arena, agg_param, &batch->agg_param))) {
+        verify_batch_free(batch);
+        return FAIL(NO_MEMORY);
+    }
+    for (size_t i = 0; i < count; i++) {
+        batch->reports[i].state = VERIFY_CONTINUED;
+    }
+    *out = batch;
+    return OK;
+}
+
+void verify_batch_free(struct verify_batch *batch) {
+    if (batch != NULL) {
+        arena_release(&batch->arena);
+        free(batch);
+    }
+}
+
+size_t verify_batch_count(const struct verify_batch *batch) { return batch->count; }
+
+enum status_code verify_batch_verdict(const struct verify_batch *batch, size_t i) {
+    assert(i < batch->count);
+    return batch->reports[i].verdict;
+}
+
+void verify_batch_refuse(struct verify_batch *batch, size_t i, enum status_code verdict) {
+    assert(i < batch->count && verdict != STATUS_OK);
+    struct verify_report *report = &batch->reports[i];
+    if (report->verdict == STATUS_OK) {
+        report->verdict = verdict;
+        report->state = VERIFY_REJECTED;
+        report->share = report->outbound = SPAN_EMPTY;
+    }
+}
+
+struct status verify_batch_init(struct verify_batch *batch, const struct verify_input inputs[]) {
+    for (size_t i = 0; i < batch->count; i++) {
+        TRY(arena_copy(&batch->arena, inputs[i].ctx, &batch->reports[i].ctx));
+    }
+    return batch->vdaf->type->scheme->verify_init(batch, inputs);
+}
+
+struct span verify_batch_share(const struct verify_batch *batch, size_t i) {
+    assert(i < batch->count);
+    return batch->reports[i].share;
+}
+
+struct status verify_shares_to_message(const struct vdaf *vdaf, struct span agg_param,
+                                       const struct span ctx[], const struct span shares[],
+                                       size_t count, struct arena *arena, struct span messages[],
+                                       enum status_code verdicts[]) {
+    TRY(vdaf_check_agg_param(vdaf, agg_param));
+    return vdaf->type->scheme->shares_to_message(vdaf, agg_param, ctx, shares, count, arena,
+                                                 messages, verdicts);
+}
+
+struct status verify_batch_next(struct verify_batch *batch, const struct span messages[]) {
+    const struct vdaf_scheme *scheme = batch->vdaf->type->scheme;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct verify_report *report = &batch->reports[i];
+        if (report->verdict != STATUS_OK || report->state != VERIFY_CONTINUED) {
+            continue;
+        }
+        assert(report->verify_state != NULL);
+        report->share = SPAN_EMPTY;
+        TRY(scheme->verify_next(batch, report, messages[i]));
+        if (report->verdict == STATUS_OK && ++report->round == scheme->rounds) {
+            report->state = VERIFY_FINISHED;
+        }
+    }
+    return OK;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vdaf/xof.h"
+
+#include <string.h>
+
+#include "base/secret.h"
+
+enum { XOF_DOMAIN = 0x01 };
+
+void xof_start(struct turboshake *sponge, const struct kernels *kernels,
+               const struct xof_input *input) {
+    const size_t dst_len = input->prefix_len + input->ctx_len;
+    const uint8_t dst_size[2] = {(uint8_t)dst_len, (uint8_t)(dst_len >> 8)};
+    const uint8_t seed_size = XOF_SEED_SIZE;
+    turboshake_init(sponge, kernels->keccak);
+    turboshake_absorb_same(sponge, dst_size, sizeof(dst_size));
+    turboshake_absorb_same(sponge, input->prefix, input->prefix_len);
+    turboshake_absorb(sponge, input->ctx, input->ctx_len);
+    turboshake_absorb_same(sponge, &seed_size, sizeof(seed_size));
+    turboshake_absorb(sponge, input->seed, XOF_SEED_SIZE);
+    turboshake_absorb(sponge, input->binder, input->binder_len);
+}
+
+void xof_derive_seed(struct turboshake *sponge, uint8_t *const out[]) {
+    turboshake_finish(sponge, XOF_DOMAIN);
+    turboshake_squeeze(sponge, out, XOF_SEED_SIZE);
+}
+
+/* Takes elements straight from the sponge. Gives the lanes that drew a number
+ * outside of the field, whose elements are useless from there on. */
+static lane_mask expand_fast(struct turboshake *sponge, const struct field_kernel *field,
+                             uint64_t out[], size_t n) {
+    const size_t size = field->encoded_words;
+    uint64_t split[FIELD_LIMBS_MAX * SIMD_LANES_MAX]; /* an element across two blocks */
+    size_t split_words = 0;
+    lane_mask bad = 0;
+    for (size_t done = 0; done < n;) {
+        size_t got;
+        const size_t wanted = split_words > 0 ? size - split_words : (n - done) * size;
+        const uint64_t *words = turboshake_words(sponge, wanted, &got);
+        if (split_words == 0 && got >= size) {
+            const size_t whole = got / size;
+            bad |= field->sample(field_at(field, out, done), words, whole);
+            done += whole;
+            words += whole * size * field->lanes;
+            got -= whole * size;
+        }
+        memcpy(split + split_words * field->lanes, words, got * field->lanes * sizeof(*words));
+        split_words += got;
+        if (split_words == size) {
+            bad |= field->sample(field_at(field, out, done++), split, 1);
+            split_words = 0;
+        }
+    }
+    secret_wipe(split, sizeof(split));
+    return bad;
+}
+
+/* Replaces element i of one lane. */
+static void put_lane(const struct field_kernel *field, uint64_t out[], size_t i, unsigned lane,
+                     const uint8_t encoded[]) {
+    uint8_t bytes[SIMD_LANES_MAX][FIELD_BYTES_MAX];
+    uint8_t *to[SIMD_LANES_MAX];
+    const uint8_t *from[SIMD_LANES_MAX];
+    for (unsigned l = 0; l < field->lanes; l++) {
+        to[l] = bytes[l];
+        from[l] = l == lane ? encoded : bytes[l];
+    }
+    field->encode(to, field_at(field, out, i), 1);
+    (void)field->decode(field_at(field, out, i), from, 1);
+    secret_wipe(bytes, sizeof(bytes));
+}
+
+/* One lane by the letter of the standard: numbers outside of the field are
+ * skipped. Its time tells that there was one, which the seed alone decides. */
+static void expand_slow(const struct xof_input *input, unsigned lane,
+                        const struct field_kernel *field, uint64_t out[], size_t n) {
+    struct xof_input single = *input;
+    single.ctx[0] = input->ctx[lane];
+    single.seed[0] = input->seed[lane];
+    single.binder[0] = input->binder[lane];
+    struct turboshake sponge;
+    xof_start(&sponge, kernels_of(SIMD_PORTABLE), &single);
+    turboshake_finish(&sponge, XOF_DOMAIN);
+    uint8_t encoded[FIELD_BYTES_MAX];
+    uint8_t *const to[] = {encoded};
+    for (size_t i = 0; i < n;) {
+        turboshake_squeeze(&sponge, to, field->encoded_size);
+        if (field_is_canonical(field, encoded, 1)) {
+            put_lane(field, out, i++, lane, encoded);
+        }
+    }
+    secret_wipe(encoded, sizeof(encoded));
+    secret_wipe(&sponge, sizeof(sponge));
+}
+
+void xof_expand(struct turboshake *sponge, const struct kernels *kernels,
+                const struct xof_input *input, const struct field_kernel *field, uint64_t out[],
+                size_t n) {
+    xof_start(sponge, kernels, input);
+    turboshake_finish(sponge, XOF_DOMAIN);
+    lane_mask bad = expand_fast(sponge, field, out, n);
+    for (unsigned lane = 0; lane < field->lanes; lane++) {
+        if (bad >> lane & 1) {
+            expand_slow(input, lane, field, out, n);
+        }
+    }
+}
