@@ -15,6 +15,8 @@ function(moiety_layer name)
     add_library(moiety_${name} STATIC ${LAYER_SOURCES})
     target_include_directories(moiety_${name} PUBLIC ${root})
     target_link_libraries(moiety_${name} PUBLIC ${LAYER_LINKS} PRIVATE ${LAYER_PRIVATE_LINKS})
+    # The installed libraries are made of these: they show what is marked alone.
+    set_target_properties(moiety_${name} PROPERTIES C_VISIBILITY_PRESET hidden)
   else()
     add_library(moiety_${name} INTERFACE)
     target_include_directories(moiety_${name} INTERFACE ${root})

@@ -3,6 +3,7 @@
 #define MOIETY_PROVIDER_OPENSSL_H
 
 #include <moiety/provider.h>
+#include <moiety/task.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -10,7 +11,7 @@ extern "C" {
 
 /* The provider table over OpenSSL 3's libcrypto, in libmoiety-client-curl.
  * Algorithms are fetched at the first call. Thread-safe. */
-extern const struct moiety_provider moiety_provider_openssl;
+extern MOIETY_API const struct moiety_provider moiety_provider_openssl;
 
 #ifdef __cplusplus
 }
