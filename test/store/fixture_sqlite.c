@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "store/fixture.h"
+
+/* A directory of its own holds the file and what lies beside it. */
+static char *sqlite_make(void) {
+    char directory[] = "/tmp/moiety-store-XXXXXX";
+    char *url;
+    cr_assert_not_null(mkdtemp(directory));
+    cr_assert_gt(asprintf(&url, "sqlite:%s/test.db", directory), 0);
+    return url;
+}
+
+static const char *const suffixes[] = {"", "-wal", "-shm"};
+
+static void sqlite_drop(const char *url) {
+    char path[256];
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s%s", url + strlen("sqlite:"), suffixes[i]);
+        unlink(path);
+    }
+    snprintf(path, sizeof path, "%s", url + strlen("sqlite:"));
+    *strrchr(path, '/') = '\0';
+    rmdir(path);
+}
+
+static sqlite3 *sqlite_connect(const char *url) {
+    sqlite3 *db;
+    cr_assert_eq(sqlite3_open(url + strlen("sqlite:"), &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    return db;
+}
+
+static void sqlite_execute(const char *url, const char *sql) {
+    sqlite3 *db = sqlite_connect(url);
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK, "%s: %s", sql,
+                 sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+static int64_t sqlite_query(const char *url, const char *sql) {
+    sqlite3 *db = sqlite_connect(url);
+    sqlite3_stmt *statement;
+    cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK, "%s", sql);
+    cr_assert_eq(sqlite3_step(statement), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return value;
+}
+
+static void flip_function(sqlite3_context *context, int count, sqlite3_value **values) {
+    (void)count;
+    int len = sqlite3_value_bytes(values[0]);
+    int offset = sqlite3_value_int(values[1]);
+    uint8_t *copy = malloc((size_t)len);
+    memcpy(copy, sqlite3_value_blob(values[0]), (size_t)len);
+    copy[offset] ^= 1;
+    sqlite3_result_blob(context, copy, len, free);
+}
+
+static void sqlite_flip(const char *url, const char *table, const char *column, size_t offset) {
+    sqlite3 *db = sqlite_connect(url);
+    char sql[200];
+    snprintf(sql, sizeof sql, "UPDATE %s SET %s = flip(%s, %zu)", table, column, column, offset);
+    sqlite3_create_function(db, "flip", 2, SQLITE_UTF8, NULL, flip_function, NULL, NULL);
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+static bool file_contains(const char *path, struct span bytes) {
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return false;
+    }
+    fseek(file, 0, SEEK_END);
+    size_t len = (size_t)ftell(file);
+    rewind(file);
+    uint8_t *content = malloc(len + 1);
+    cr_assert_eq(fread(content, 1, len, file), len);
+    fclose(file);
+    bool found = memmem(content, len, bytes.data, bytes.len) != NULL;
+    free(content);
+    return found;
+}
+
+static bool sqlite_contains(const char *url, struct span bytes) {
+    bool found = false;
+    for (int i = 0; i < 3 && !found; i++) {
+        char path[256];
+        snprintf(path, sizeof path, "%s%s", url + strlen("sqlite:"), suffixes[i]);
+        found = file_contains(path, bytes);
+    }
+    return found;
+}
+
+const struct fixture_backend fixture_sqlite = {
+    .scheme = "sqlite",
+    .make = sqlite_make,
+    .drop = sqlite_drop,
+    .execute = sqlite_execute,
+    .query = sqlite_query,
+    .flip = sqlite_flip,
+    .contains = sqlite_contains,
+};
