@@ -22,10 +22,11 @@ struct tls_server {
 static const unsigned char acme_protocol[] = "\x0a" "acme-tls/1";
 static const unsigned char http_protocol[] = "\x08" "http/1.1";
 
-/* Says in the log what OpenSSL said last, and forgets it. */
+/* Says in the log what OpenSSL said first, which is the cause ("No such file"),
+ * and forgets the rest. */
 static struct status fail_config(const char *event, const char *file) {
     char reason[256];
-    ERR_error_string_n(ERR_peek_last_error(), reason, sizeof(reason));
+    ERR_error_string_n(ERR_peek_error(), reason, sizeof(reason));
     ERR_clear_error();
     log_event(LOG_ERROR, event, LOG_STRING("file", file), LOG_STRING("reason", reason));
     return FAIL(INVALID_CONFIG);
@@ -140,6 +141,7 @@ static struct status require_client_ca(SSL_CTX *context, const struct tls_server
 
 static struct status fill_context(SSL_CTX *context, struct tls_server *server) {
     static const unsigned char session_context[] = "moiety";
+    ERR_clear_error();
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
