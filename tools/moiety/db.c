@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli.h"
+#include "support/database.h"
+
+static const char *config_path;
+
+static const struct option_spec options[] = {CLI_CONFIG_OPTION(config_path), {.name = NULL}};
+
+static const struct command_spec migrate_command = {
+    .name = "moiety db migrate",
+    .arguments = "[options]",
+    .summary = "Brings the database to this version's schema.",
+    .help = "Stop moietyd first, and back the database up.\n",
+    .options = options,
+};
+
+static const struct command_spec reseal_command = {
+    .name = "moiety db reseal",
+    .arguments = "[options]",
+    .summary = "Wraps the data keys under the first wrapping key of the configuration.",
+    .help = "To replace a wrapping key: put the new file first in wrapping_keys and keep the\n"
+            "old one behind it, run this, then take the old one out and restart moietyd. What\n"
+            "the data keys seal stays untouched, so this takes a moment at any size.\n",
+    .options = options,
+};
+
+static const struct command_spec rotate_command = {
+    .name = "moiety db rotate-key",
+    .arguments = "[options]",
+    .summary = "Adds a fresh data key, under which everything new is sealed.",
+    .options = options,
+};
+
+static const struct command_spec check_command = {
+    .name = "moiety db check",
+    .arguments = "[options]",
+    .summary = "Opens the database and reads every peer, key and task in it.",
+    .options = options,
+};
+
+int db_migrate_main(int argc, char **argv) {
+    int result, from, to;
+    struct cli_server server;
+    if (!cli_options(&migrate_command, &argc, argv, &result)) {
+        return result;
+    }
+    if (!cli_server_load(&server, config_path)) {
+        return EXIT_FAILURE;
+    }
+    struct status status = database_migrate(&server.config, &from, &to);
+    cli_server_close(&server);
+    if (!status_ok(status)) {
+        return EXIT_FAILURE;
+    }
+    if (from == to) {
+        printf("the schema is at version %d already\n", to);
+    } else {
+        printf("schema version %d -> %d\n", from, to);
+    }
+    return EXIT_SUCCESS;
+}
+
+int db_reseal_main(int argc, char **argv) {
+    int result;
+    size_t rewrapped;
+    struct cli_server server;
+    if (!cli_options(&reseal_command, &argc, argv, &result)) {
+        return result;
+    }
+    if (!cli_server_open(&server, config_path, true)) {
+        return EXIT_FAILURE;
+    }
+    struct status status = store_reseal(server.store, &rewrapped);
+    cli_server_close(&server);
+    if (!status_ok(status)) {
+        return cli_fail_status(status, "the data keys can't be wrapped again");
+    }
+    printf("%zu data keys wrapped again; all are now under the first wrapping key\n", rewrapped);
+    return EXIT_SUCCESS;
+}
+
+int db_rotate_key_main(int argc, char **argv) {
+    int result;
+    struct cli_server server;
+    if (!cli_options(&rotate_command, &argc, argv, &result)) {
+        return result;
+    }
+    if (!cli_server_open(&server, config_path, true)) {
+        return EXIT_FAILURE;
+    }
+    struct status status = store_rotate_data_key(server.store);
+    cli_server_close(&server);
+    if (!status_ok(status)) {
+        return cli_fail_status(status, "no new data key could be made");
+    }
+    printf("new rows are sealed under a fresh data key\n");
+    return EXIT_SUCCESS;
+}
+
+struct contents {
+    struct arena *arena;
+    size_t peers, keys, tasks;
+};
+
+static struct status read_contents(struct store_tx *tx, void *argument) {
+    struct contents *c = argument;
+    struct store_peer *peers;
+    struct store_hpke_key *keys;
+    struct store_task *tasks;
+    TRY(store_peer_list(tx, c->arena, &peers, &c->peers));
+    TRY(store_hpke_key_list(tx, c->arena, &keys, &c->keys));
+    return store_task_list(tx, c->arena, &tasks, &c->tasks);
+}
+
+int db_check_main(int argc, char **argv) {
+    int result;
+    struct cli_server server;
+    if (!cli_options(&check_command, &argc, argv, &result)) {
+        return result;
+    }
+    if (!cli_server_open(&server, config_path, false)) {
+        return EXIT_FAILURE;
+    }
+    struct contents contents = {.arena = &server.arena};
+    struct status status = store_run(server.store, STORE_READ, read_contents, &contents);
+    cli_server_close(&server);
+    if (!status_ok(status)) {
+        return cli_fail_status(status, "the database can't be read");
+    }
+    printf("good: %zu tasks, %zu peers, %zu HPKE keys, and all of them open\n", contents.tasks,
+           contents.peers, contents.keys);
+    return EXIT_SUCCESS;
+}
