@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/pair.h"
+
+#include <criterion/criterion.h>
+#include <unistd.h>
+
+#include "dap/media_type.h"
+
+/* Collection jobs as a collector sees them. */
+
+enum { TIMEOUT_MS = 20000 };
+
+static struct pair pair;
+
+static void start(enum batch_mode mode, uint64_t min_batch_size, const char *settings) {
+    struct pair_options options = {.vdaf = "Prio3Count",
+                                   .batch_mode = mode,
+                                   .min_batch_size = min_batch_size,
+                                   .leader_settings = settings};
+    pair_start(&pair, &options);
+}
+
+static void expect(const char *job, struct span query, uint64_t reports) {
+    struct pair_result result;
+    pair_result(&pair, job, query, TIMEOUT_MS, &result);
+    cr_assert_eq(result.report_count, reports, "%llu reports",
+                 (unsigned long long)result.report_count);
+    cr_assert(result.values[0] == reports);
+}
+
+static void stays_pending(const char *job) {
+    struct span body;
+    usleep(500000);
+    cr_assert_eq(pair_poll(&pair, job, &body), 0);
+}
+
+/* ---- Time intervals --------------------------------------------------------- */
+
+Test(collection, waits_for_the_minimum_batch_size) {
+    start(BATCH_MODE_TIME_INTERVAL, 3, NULL);
+    struct span query = pair_query(&pair, pair_time(&pair), 1);
+    pair_upload_many(&pair, "1", 2, pair_time(&pair));
+    const char *job = pair_collect(&pair, query);
+    stays_pending(job);
+    pair_upload_many(&pair, "1", 1, pair_time(&pair));
+    expect(job, query, 3);
+    pair_stop(&pair);
+}
+
+Test(collection, gives_the_smallest_interval) {
+    start(BATCH_MODE_TIME_INTERVAL, 1, NULL);
+    uint64_t now = pair_time(&pair);
+    pair_upload_many(&pair, "1", 2, now - 4);
+    pair_upload_many(&pair, "1", 1, now - 2);
+    pair_upload_many(&pair, "1", 5, now); /* outside */
+    struct span query = pair_query(&pair, now - 9, 9);
+    struct pair_result result;
+    pair_result(&pair, pair_collect(&pair, query), query, TIMEOUT_MS, &result);
+    cr_assert_eq(result.report_count, 3);
+    cr_assert_eq(result.interval.start, now - 4);
+    cr_assert_eq(result.interval.duration, 3);
+    pair_stop(&pair);
+}
+
+Test(collection, takes_an_identical_request_for_the_same_job) {
+    start(BATCH_MODE_TIME_INTERVAL, 2, NULL);
+    struct span query = pair_query(&pair, pair_time(&pair), 1);
+    const char *job = pair_collect(&pair, query);
+    cr_assert_str_eq(pair_collect(&pair, query), job);
+    pair_upload_many(&pair, "1", 2, pair_time(&pair));
+    expect(job, query, 2);
+    cr_assert_str_eq(pair_collect(&pair, query), job);
+    struct span first, second;
+    cr_assert_eq(pair_poll(&pair, job, &first), 200);
+    cr_assert_eq(pair_poll(&pair, job, &second), 200);
+    cr_assert(span_equal_vartime(first, second)); /* sealed once */
+    pair_stop(&pair);
+}
+
+/* ---- What is refused -------------------------------------------------------- */
+
+struct refusal {
+    int status;
+    const char *problem; /* NULL: none of DAP's */
+};
+
+static void refuses(struct span request, const char *token, const char *type,
+                    struct refusal expected) {
+    struct http_client_response *response = pair_call(
+        &pair, "POST", pair_leader_url(&pair, "collection_jobs"), token, type, request);
+    cr_assert_eq(response->status, expected.status, "%d: %.*s", response->status,
+                 (int)response->body.len, (const char *)response->body.data);
+    if (expected.problem != NULL) {
+        cr_assert(memmem(response->body.data, response->body.len, expected.problem,
+                         strlen(expected.problem)) != NULL,
+                  "%.*s", (int)response->body.len, (const char *)response->body.data);
+        cr_assert(memmem(response->body.data, response->body.len, "taskid", 6) != NULL);
+    }
+    http_client_response_free(response);
+}
+
+#define TOKEN "the-collector's-token"
+#define TYPE media_type_string(MEDIA_COLLECTION_JOB_REQ)
+
+static struct span encode(const struct collection_job_req *request) {
+    struct buffer bytes = BUFFER_INIT;
+    struct span out;
+    cr_assert(status_ok(collection_job_req_encode(request, &bytes)));
+    cr_assert(status_ok(arena_copy(&pair.arena, buffer_span(&bytes), &out)));
+    buffer_release(&bytes);
+    return out;
+}
+
+Test(collection, names_what_is_wrong_with_a_request) {
+    start(BATCH_MODE_TIME_INTERVAL, 1, NULL);
+    struct span good = pair_query(&pair, pair_time(&pair), 1);
+    refuses(good, NULL, TYPE, (struct refusal){401, NULL});
+    refuses(good, "wrong", TYPE, (struct refusal){401, NULL});
+    refuses(good, TOKEN, "text/plain", (struct refusal){415, NULL});
+    for (size_t len = 0; len < good.len; len++) {
+        refuses(span_of(good.data, len), TOKEN, TYPE, (struct refusal){400, "invalidMessage"});
+    }
+    refuses(pair_query(&pair, pair_time(&pair), 0), TOKEN, TYPE,
+            (struct refusal){400, "batchInvalid"});
+    refuses(pair_query(&pair, UINT64_MAX, 2), TOKEN, TYPE,
+            (struct refusal){400, "batchInvalid"});
+
+    struct collection_job_req request;
+    cr_assert(status_ok(collection_job_req_decode(good, &pair.arena, &request)));
+    struct collection_job_req other = request;
+    other.query = (struct query){.batch_mode = BATCH_MODE_LEADER_SELECTED};
+    refuses(encode(&other), TOKEN, TYPE, (struct refusal){400, "invalidMessage"});
+    other = request;
+    other.agg_param = SPAN_OF_LITERAL("x");
+    refuses(encode(&other), TOKEN, TYPE, (struct refusal){400, "invalidAggregationParameter"});
+    struct collection_job_extension extensions[2] = {
+        {(enum collection_job_extension_type)7, SPAN_EMPTY},
+        {(enum collection_job_extension_type)9, SPAN_EMPTY}};
+    other = request;
+    other.extensions = (struct collection_job_extension_list){extensions, 2};
+    refuses(encode(&other), TOKEN, TYPE, (struct refusal){400, "unsupportedExtension"});
+    extensions[1].extension_type = extensions[0].extension_type;
+    refuses(encode(&other), TOKEN, TYPE, (struct refusal){400, "invalidExtension"});
+    pair_stop(&pair);
+}
+
+Test(collection, refuses_what_overlaps) {
+    start(BATCH_MODE_TIME_INTERVAL, 1, NULL);
+    uint64_t now = pair_time(&pair);
+    pair_upload_many(&pair, "1", 2, now);
+    struct span query = pair_query(&pair, now - 1, 3);
+    const char *job = pair_collect(&pair, query);
+    expect(job, query, 2);
+    refuses(pair_query(&pair, now + 1, 5), TOKEN, TYPE, (struct refusal){400, "batchOverlap"});
+    refuses(pair_query(&pair, now, 1), TOKEN, TYPE, (struct refusal){400, "batchOverlap"});
+    cr_assert_eq(pair_delete(&pair, job), 200);
+    refuses(query, TOKEN, TYPE, (struct refusal){400, "batchOverlap"});
+    struct span body;
+    cr_assert_eq(pair_poll(&pair, job, &body), 410);
+    cr_assert_eq(pair_poll(&pair, pair_leader_url(&pair, "collection_jobs/AAAAAAAAAAAAAAAAAAAAAA"),
+                           &body),
+                 404);
+    pair_stop(&pair);
+}
+
+/* Two jobs that overlap may wait together; the first to be ready wins. */
+Test(collection, fails_the_second_of_two_that_overlap) {
+    start(BATCH_MODE_TIME_INTERVAL, 2, NULL);
+    uint64_t now = pair_time(&pair);
+    struct span small = pair_query(&pair, now, 1), large = pair_query(&pair, now - 3, 4);
+    const char *jobs[2] = {pair_collect(&pair, small), pair_collect(&pair, large)};
+    pair_upload_many(&pair, "1", 2, now);
+    int statuses[2] = {0, 0};
+    struct span body;
+    for (int i = 0; i < 500 && (statuses[0] == 0 || statuses[1] == 0); i++) {
+        usleep(20000);
+        statuses[0] = pair_poll(&pair, jobs[0], &body);
+        statuses[1] = pair_poll(&pair, jobs[1], &body);
+    }
+    cr_assert_eq(statuses[0] + statuses[1], 600, "%d and %d", statuses[0], statuses[1]);
+    pair_stop(&pair);
+}
+
+/* ---- Batches that the leader selects ----------------------------------------- */
+
+Test(collection, gives_the_next_batch_after_each_delete) {
+    start(BATCH_MODE_LEADER_SELECTED, 2, NULL);
+    struct span query = pair_query(&pair, 0, 0);
+    const char *last = "";
+    for (size_t batch = 2; batch < 5; batch++) {
+        pair_upload_many(&pair, "1", batch, pair_time(&pair));
+        const char *job = pair_collect(&pair, query);
+        cr_assert_str_neq(job, last);
+        cr_assert_str_eq(pair_collect(&pair, query), job);
+        expect(job, query, batch);
+        cr_assert_str_eq(pair_collect(&pair, query), job);
+        cr_assert_eq(pair_delete(&pair, job), 200);
+        last = job;
+    }
+    stays_pending(pair_collect(&pair, query));
+    pair_stop(&pair);
+}
+
+Test(collection, fills_batches_to_their_target) {
+    start(BATCH_MODE_LEADER_SELECTED, 2,
+          "{\"job_linger_ms\": 20, \"batch_target_size\": 4, \"max_job_size\": 3}");
+    struct span query = pair_query(&pair, 0, 0);
+    pair_upload_many(&pair, "1", 11, pair_time(&pair));
+    for (int batch = 0; batch < 2; batch++) {
+        const char *job = pair_collect(&pair, query);
+        expect(job, query, 4);
+        cr_assert_eq(pair_delete(&pair, job), 200);
+    }
+    const char *job = pair_collect(&pair, query); /* three are left */
+    stays_pending(job);
+    pair_upload_many(&pair, "1", 1, pair_time(&pair));
+    expect(job, query, 4);
+    pair_stop(&pair);
+}
+
+/* Rejected reports make room for others. */
+Test(collection, refills_a_batch_that_shrank) {
+    start(BATCH_MODE_LEADER_SELECTED, 4, "{\"job_linger_ms\": 20, \"batch_target_size\": 4}");
+    struct span query = pair_query(&pair, 0, 0);
+    pair_upload_many(&pair, "1", 2, pair_time(&pair));
+    pair_upload(&pair, "1", pair_time(&pair), PAIR_BAD_LEADER_CIPHERTEXT);
+    pair_upload(&pair, "1", pair_time(&pair), PAIR_BAD_HELPER_CIPHERTEXT);
+    const char *job = pair_collect(&pair, query);
+    stays_pending(job);
+    pair_upload_many(&pair, "1", 2, pair_time(&pair));
+    expect(job, query, 4);
+    pair_stop(&pair);
+}
+
+Test(collection, closes_a_batch_at_its_deadline) {
+    start(BATCH_MODE_LEADER_SELECTED, 2,
+          "{\"job_linger_ms\": 20, \"batch_target_size\": 100, \"batch_deadline_s\": 2}");
+    struct span query = pair_query(&pair, 0, 0);
+    pair_upload_many(&pair, "1", 3, pair_time(&pair));
+    const char *job = pair_collect(&pair, query);
+    stays_pending(job);
+    expect(job, query, 3);
+    pair_stop(&pair);
+}
