@@ -31,7 +31,8 @@ static const struct command_spec command = {
     .help = "FILEs are what `moiety task new` wrote, any of the four: with the client's it looks\n"
             "at what clients need, with the collector's also at its token, with the leader's at\n"
             "whether leader and helper agree. Several are compared with each other too.\n"
-            "Nothing is changed anywhere. Exit status 1 if anything is bad.\n",
+            "Nothing is changed, but for one refused report in the helper's counters: a nonsense\n"
+            "report that shows whether it has the same task. Exit status 1 if anything is bad.\n",
     .options = options,
     .max_arguments = FILES_MAX,
 };
