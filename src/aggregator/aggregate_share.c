@@ -132,7 +132,7 @@ static void share_finish(struct exchange *exchange, struct status status,
     exchange_finish(exchange, status, &reply);
 }
 
-static struct status share_create(struct share_work *work) {
+static struct status share_create(struct share_work *work, const uint8_t *id) {
     struct exchange *exchange = work->exchange;
     struct aggregator *aggregator = exchange->aggregator;
     struct span body = exchange->request->body;
@@ -143,15 +143,17 @@ static struct status share_create(struct share_work *work) {
     resource->created_at = aggregator_now(aggregator);
     memcpy(resource->task_id, exchange->task->dap.id.bytes, STORE_TASK_ID_SIZE);
     crypto_hash_sha256(resource->digest, body.data, body.len);
-    if (aggregator->options.provider->random(resource->id, STORE_ID_SIZE) != 0) {
+    if (id != NULL) {
+        memcpy(resource->id, id, STORE_ID_SIZE);
+    } else if (aggregator->options.provider->random(resource->id, STORE_ID_SIZE) != 0) {
         return FAIL(CRYPTO);
     }
     return store_run(aggregator->options.store, STORE_WRITE, create_share, work);
 }
 
-static void create_run(struct exchange *exchange) {
+void aggregate_share_submit(struct exchange *exchange, const uint8_t *id) {
     struct share_work work = {.exchange = exchange};
-    struct status status = share_create(&work);
+    struct status status = share_create(&work, id);
     if (!status_ok(status) || work.made) {
         counts_add(exchange->aggregator->counts.collections, exchange->task->id_text,
                    role_name(ROLE_HELPER),
@@ -159,6 +161,8 @@ static void create_run(struct exchange *exchange) {
     }
     share_finish(exchange, status, &work.row);
 }
+
+static void create_run(struct exchange *exchange) { aggregate_share_submit(exchange, NULL); }
 
 const struct endpoint aggregate_share_create = {
     .name = "aggregate_share_create",

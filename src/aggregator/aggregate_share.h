@@ -11,4 +11,8 @@ extern const struct endpoint aggregate_share_create;
 extern const struct endpoint aggregate_share_get;
 extern const struct endpoint aggregate_share_delete;
 
+/* For dialects: handles an AggregateShareReq and finishes the exchange. `id`
+ * NULL: a random one, else the one that the peer chose. */
+void aggregate_share_submit(struct exchange *exchange, const uint8_t *id);
+
 #endif

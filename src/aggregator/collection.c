@@ -137,9 +137,19 @@ static struct status create_run(struct store_tx *tx, void *argument) {
     return create_check_extensions(create);
 }
 
-struct status collection_create_with_id(struct exchange *exchange,
-                                        const uint8_t id[STORE_ID_SIZE],
-                                        struct store_resource *out) {
+static void request_digest(struct span body, const uint8_t *id,
+                           uint8_t digest[STORE_DIGEST_SIZE]) {
+    crypto_hash_sha256_state state;
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, body.data, body.len);
+    if (id != NULL) {
+        crypto_hash_sha256_update(&state, id, STORE_ID_SIZE);
+    }
+    crypto_hash_sha256_final(&state, digest);
+}
+
+struct status collection_submit(struct exchange *exchange, const uint8_t id[STORE_ID_SIZE],
+                                bool id_counts, struct store_resource *out) {
     struct aggregator *aggregator = exchange->aggregator;
     struct span body = exchange->request->body;
     struct create create = {.exchange = exchange};
@@ -153,7 +163,7 @@ struct status collection_create_with_id(struct exchange *exchange,
     };
     memcpy(create.wanted.id, id, STORE_ID_SIZE);
     memcpy(create.wanted.task_id, exchange->task->dap.id.bytes, STORE_TASK_ID_SIZE);
-    crypto_hash_sha256(create.wanted.digest, body.data, body.len);
+    request_digest(body, id_counts ? id : NULL, create.wanted.digest);
     struct status status =
         store_run(aggregator->options.store, STORE_WRITE, create_run, &create);
     if (!status_ok(status)) {
@@ -170,7 +180,7 @@ static struct status create_reply(struct exchange *exchange, struct reply *reply
         return FAIL(CRYPTO);
     }
     struct store_resource resource;
-    TRY(collection_create_with_id(exchange, id, &resource));
+    TRY(collection_submit(exchange, id, false, &resource));
     return collection_reply(exchange, &resource, reply);
 }
 

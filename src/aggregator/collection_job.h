@@ -29,10 +29,11 @@ struct status collection_note_encode(const struct collection_note *note, struct 
 struct status collection_note_decode(struct span bytes, struct collection_note *out);
 
 /* Handles a collector's CollectionJobReq: checks it and makes the resource with
- * this id, or finds the one that an identical request made. */
-struct status collection_create_with_id(struct exchange *exchange,
-                                        const uint8_t id[STORE_ID_SIZE],
-                                        struct store_resource *out);
+ * this id, or finds the one that an identical request made. `id_counts`: the
+ * collector chose the id, and requests with different ones are not identical;
+ * CONFLICT if it is taken. */
+struct status collection_submit(struct exchange *exchange, const uint8_t id[STORE_ID_SIZE],
+                                bool id_counts, struct store_resource *out);
 /* The answer that shows a collection job as it stands; fails as the job did. */
 struct status collection_reply(struct exchange *exchange, const struct store_resource *resource,
                                struct reply *out);

@@ -141,8 +141,11 @@ static void collection_ready(struct collection *job, struct span helper_share) {
 /* ---- The helper's answer -------------------------------------------------- */
 
 static void collection_pending(struct collection *job, const struct peer_answer *answer) {
-    if (answer->location != NULL) {
-        job->note.location = span_of_string(answer->location);
+    const char *location = answer->location != NULL     ? answer->location
+                           : job->dialect->own_ids ? job->url
+                                                   : NULL;
+    if (location != NULL) {
+        job->note.location = span_of_string(location);
     }
     collection_later(job,
                      answer->retry_after_ms >= 0 ? answer->retry_after_ms : POLL_DEFAULT_MS);

@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 
+#include "aggregator/helper_dialect.h"
 #include "aggregator/helper_poller.h"
 #include "base/secret.h"
 
@@ -53,6 +54,10 @@ struct status helper_job_reply(struct exchange *exchange, enum resource resource
     case STORE_RESOURCE_READY:
         reply.content_type = media_type_string(type);
         reply.body = row->response;
+        if (resource == RESOURCE_AGGREGATION_JOBS) {
+            TRY(helper_dialect_of(exchange->task)
+                    ->encode_resp(row->response, exchange->arena, &reply.body));
+        }
         break;
     case STORE_RESOURCE_FAILED:
         return (struct status){row->problem};
@@ -330,7 +335,7 @@ static struct status continue_checked(struct job_write *write) {
     if (write->row.state == STORE_RESOURCE_FAILED) {
         return (struct status){write->row.problem};
     }
-    TRY(aggregation_job_continue_req_decode(body, exchange->arena, &request));
+    TRY(helper_dialect_of(exchange->task)->decode_continue(body, exchange->arena, &request));
     if (request.step == 0) {
         return exchange_fail(exchange, FAIL(INVALID_MESSAGE), "step 0 is no continuation");
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/leader_dialect.h"
 
+#include "aggregator/janus.h"
+
 static struct status draft_encode_init(const struct job_init *init, struct arena *arena,
                                        struct buffer *out) {
     struct aggregation_job_init_req request = {
@@ -35,6 +37,5 @@ const struct leader_dialect leader_draft_18 = {
 };
 
 const struct leader_dialect *leader_dialect_of(const struct served_task *task) {
-    (void)task;
-    return &leader_draft_18;
+    return task->aggregator_peer.dialect == TASK_DIALECT_JANUS ? &leader_janus : &leader_draft_18;
 }

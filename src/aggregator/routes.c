@@ -6,6 +6,7 @@
 #include "aggregator/aggregate_share.h"
 #include "aggregator/helper_job.h"
 #include "aggregator/hpke_config.h"
+#include "aggregator/janus.h"
 #include "aggregator/leader.h"
 #include "aggregator/upload.h"
 
@@ -25,6 +26,9 @@ HANDLER(aggregate_share_delete)
 HANDLER(collection_create)
 HANDLER(collection_get)
 HANDLER(collection_delete)
+HANDLER(janus_job_put)
+HANDLER(janus_share_put)
+HANDLER(janus_collection_put)
 
 /* How large a body may be, and whether web pages may call the route. */
 enum body_kind { BODY_NONE, BODY_UPLOAD, BODY_JOB, BODY_SMALL };
@@ -55,6 +59,10 @@ static const struct route_row {
     {"POST", "/tasks/{task}/collection_jobs", handle_collection_create, BODY_SMALL, false},
     {"GET", "/tasks/{task}/collection_jobs/{job}", handle_collection_get, BODY_NONE, false},
     {"DELETE", "/tasks/{task}/collection_jobs/{job}", handle_collection_delete, BODY_NONE, false},
+
+    {"PUT", "/tasks/{task}/aggregation_jobs/{job}", handle_janus_job_put, BODY_JOB, false},
+    {"PUT", "/tasks/{task}/aggregate_shares/{share}", handle_janus_share_put, BODY_SMALL, false},
+    {"PUT", "/tasks/{task}/collection_jobs/{job}", handle_janus_collection_put, BODY_SMALL, false},
 };
 enum { ROUTE_COUNT = sizeof(rows) / sizeof(rows[0]) };
 

@@ -14,6 +14,7 @@
 #include "dap/batch.h"
 #include "dap/url.h"
 #include "hpke/provider/default.h"
+#include "wire/base64url.h"
 
 #define LEADER_TOKEN "the-leader's-token"
 #define COLLECTOR_TOKEN "the-collector's-token"
@@ -255,6 +256,10 @@ void pair_stop(struct pair *pair) {
     arena_release(&pair->arena);
 }
 
+static bool speaks_janus(const struct pair *pair) {
+    return strcmp(pair->options.dialect, "janus-2026-08") == 0;
+}
+
 /* ---- Calls ---------------------------------------------------------------- */
 
 struct http_client_response *pair_call(struct pair *pair, const char *method, const char *url,
@@ -264,8 +269,11 @@ struct http_client_response *pair_call(struct pair *pair, const char *method, co
     struct http_client_request request = {
         .method = method, .url = url, .headers = headers, .body = body};
     if (token != NULL) {
-        headers[request.header_count++] = HTTP_HEADER(
-            "Authorization", span_of_string(arena_printf(&pair->arena, "Bearer %s", token)));
+        headers[request.header_count++] =
+            speaks_janus(pair) ? HTTP_HEADER("DAP-Auth-Token", span_of_string(token))
+                               : HTTP_HEADER("Authorization",
+                                             span_of_string(arena_printf(
+                                                 &pair->arena, "Bearer %s", token)));
     }
     if (content_type != NULL) {
         headers[request.header_count++] =
@@ -384,7 +392,29 @@ struct span pair_query(struct pair *pair, uint64_t start, uint64_t duration) {
     return out;
 }
 
+/* As Janus's collector does it: the id is its own. */
+static const char *collect_put(struct pair *pair, struct span request) {
+    uint8_t id[16];
+    char text[32];
+    cr_assert_eq(hpke_provider_default()->random(id, sizeof id), 0);
+    base64url_encode(text, SPAN_OF_ARRAY(id));
+    const char *url = pair_leader_url(
+        pair, arena_printf(&pair->arena, "collection_jobs/%s", text));
+    for (int i = 0; i < 2; i++) { /* twice: it may try again */
+        struct http_client_response *response =
+            pair_call(pair, "PUT", url, COLLECTOR_TOKEN,
+                      media_type_string(MEDIA_COLLECTION_JOB_REQ), request);
+        cr_assert_eq(response->status, 201, "collect: %d: %.*s", response->status,
+                     (int)response->body.len, (const char *)response->body.data);
+        http_client_response_free(response);
+    }
+    return url;
+}
+
 const char *pair_collect(struct pair *pair, struct span request) {
+    if (speaks_janus(pair)) {
+        return collect_put(pair, request);
+    }
     const char *url = pair_leader_url(pair, "collection_jobs");
     struct http_client_response *response =
         pair_call(pair, "POST", url, COLLECTOR_TOKEN,
