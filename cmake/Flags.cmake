@@ -2,8 +2,9 @@
 # Compiler flags shared by every target.
 add_compile_definitions(_GNU_SOURCE)
 add_compile_options(
-  -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
-  -Wwrite-strings -Wvla -Wundef -Wformat=2 -fno-strict-aliasing -fno-common)
+  -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2
+  "$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes;-Wmissing-prototypes>"
+  -fno-strict-aliasing -fno-common)
 if(MOIETY_WERROR)
   add_compile_options(-Werror)
 endif()

@@ -34,7 +34,8 @@ function(moiety_library name)
   set(archives "")
   moiety_archives_of(${L_LAYER} archives)
 
-  add_library(${name} SHARED $<TARGET_OBJECTS:${L_LAYER}>)
+  set(objects $<TARGET_OBJECTS:${L_LAYER}> $<TARGET_OBJECTS:moiety_quiet>)
+  add_library(${name} SHARED ${objects})
   target_link_libraries(${name} PRIVATE ${archives} ${L_LINKS})
   target_include_directories(${name} INTERFACE ${CMAKE_SOURCE_DIR}/include)
   set_target_properties(${name} PROPERTIES
@@ -50,11 +51,11 @@ function(moiety_library name)
   endforeach()
   add_custom_command(OUTPUT ${archive}
     COMMAND ${CMAKE_COMMAND} -E rm -f ${archive}
-    COMMAND ${CMAKE_LINKER} -r -o ${object} $<TARGET_OBJECTS:${L_LAYER}>
+    COMMAND ${CMAKE_LINKER} -r -o ${object} ${objects}
             --start-group ${files} --end-group
     COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${object}
     COMMAND ${CMAKE_AR} rcs ${archive} ${object}
-    DEPENDS ${L_LAYER} ${archives} $<TARGET_OBJECTS:${L_LAYER}> ${files}
+    DEPENDS ${L_LAYER} ${archives} ${objects} ${files}
     COMMAND_EXPAND_LISTS VERBATIM)
   add_custom_target(${name}-archive ALL DEPENDS ${archive})
   add_library(${name}-static STATIC IMPORTED GLOBAL)
