@@ -134,7 +134,6 @@ static struct status outcome_of(const struct transfer *transfer, CURLcode code) 
     case CURLE_OPERATION_TIMEDOUT:
         return FAIL(TIMEOUT);
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return FAIL(INVALID_ARGUMENT);
     case CURLE_OUT_OF_MEMORY:
         return FAIL(NO_MEMORY);

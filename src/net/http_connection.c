@@ -2,6 +2,7 @@
 #include "net/http_connection.h"
 
 #include <event2/bufferevent_ssl.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -111,12 +112,14 @@ static struct http_exchange *queue_pop(struct http_connection *connection) {
 
 /* ---- the end of a connection ---- */
 
+/* libevent may still hold the bufferevent for a turn of the loop, with its
+ * events, so closing the socket (and freeing the SSL) is left to it: a socket
+ * closed under its events could be another connection's by then. */
 static void release_transport(struct http_connection *connection) {
     if (connection->event != NULL) {
         bufferevent_free(connection->event);
-        connection->event = NULL;
     }
-    SSL_free(connection->ssl);
+    connection->event = NULL;
     connection->ssl = NULL;
 }
 
@@ -130,8 +133,8 @@ void http_connection_close(struct http_connection *connection) {
     event_free(connection->timer);
     if (connection->linger != NULL) {
         event_free(connection->linger);
+        close(connection->linger_fd);
     }
-    close(connection->fd);
     while (connection->first != NULL) {
         struct http_exchange *exchange = queue_pop(connection);
         if (exchange->held) {
@@ -175,15 +178,18 @@ static void connection_finish(struct http_connection *connection) {
         http_connection_close(connection);
         return;
     }
-    release_transport(connection);
-    set_idle(connection, false);
-    shutdown(connection->fd, SHUT_WR);
-    connection->linger = event_new(loop_base(connection->shard->loop), connection->fd,
-                                   EV_READ | EV_PERSIST, on_linger, connection);
+    connection->linger_fd = fcntl(bufferevent_getfd(connection->event), F_DUPFD_CLOEXEC, 0);
+    if (connection->linger_fd >= 0) {
+        connection->linger = event_new(loop_base(connection->shard->loop), connection->linger_fd,
+                                       EV_READ | EV_PERSIST, on_linger, connection);
+    }
     if (connection->linger == NULL || event_add(connection->linger, NULL) != 0) {
         http_connection_close(connection);
         return;
     }
+    shutdown(connection->linger_fd, SHUT_WR);
+    release_transport(connection);
+    set_idle(connection, false);
     set_timer(connection, (int64_t)LINGER_MS * 1000000);
 }
 
@@ -629,24 +635,29 @@ static void on_event(struct bufferevent *event, short what, void *argument) {
 
 /* ---- the start ---- */
 
-static struct bufferevent *make_transport(struct http_connection *connection) {
+/* Takes the socket over, unless it fails. */
+static struct bufferevent *make_transport(struct http_connection *connection, evutil_socket_t fd) {
+    /* Deferred, so that no callback comes while the connection does something
+     * to its bufferevent. */
+    const int options = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
     struct event_base *base = loop_base(connection->shard->loop);
     struct tls_server *tls = connection->shard->server->tls;
     if (tls == NULL) {
         connection->established = true;
-        return bufferevent_socket_new(base, connection->fd, BEV_OPT_DEFER_CALLBACKS);
+        return bufferevent_socket_new(base, fd, options);
     }
-    connection->ssl = tls_server_accept(tls);
-    if (connection->ssl == NULL) {
+    SSL *ssl = tls_server_accept(tls);
+    struct bufferevent *event =
+        ssl == NULL ? NULL
+                    : bufferevent_openssl_socket_new(base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING,
+                                                     options);
+    if (event == NULL) {
+        SSL_free(ssl);
         return NULL;
     }
-    struct bufferevent *event =
-        bufferevent_openssl_socket_new(base, connection->fd, connection->ssl,
-                                       BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_DEFER_CALLBACKS);
-    if (event != NULL) {
-        /* The framing of requests shows a truncation. */
-        bufferevent_openssl_set_allow_dirty_shutdown(event, 1);
-    }
+    /* The framing of requests shows a truncation. */
+    bufferevent_openssl_set_allow_dirty_shutdown(event, 1);
+    connection->ssl = ssl;
     return event;
 }
 
@@ -658,18 +669,16 @@ static struct http_connection *connection_new(struct http_shard *shard, evutil_s
     }
     connection->shard = shard;
     connection->references = 1;
-    connection->fd = fd;
     connection->remote = *remote;
     connection->last = &connection->first;
     connection->since_ns = clock_monotonic_ns();
     connection->fresh = true;
     connection->timer = evtimer_new(loop_base(shard->loop), on_timer, connection);
-    connection->event = connection->timer == NULL ? NULL : make_transport(connection);
+    connection->event = connection->timer == NULL ? NULL : make_transport(connection, fd);
     if (connection->event == NULL) {
         if (connection->timer != NULL) {
             event_free(connection->timer);
         }
-        SSL_free(connection->ssl);
         free(connection);
         return NULL;
     }

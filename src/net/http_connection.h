@@ -67,11 +67,11 @@ struct http_connection {
     unsigned references; /* the shard's, and one for each exchange */
 
     /* Open: `event` lives. Lingering: `event` is NULL and `linger` lives. */
-    evutil_socket_t fd;
-    SSL *ssl;
-    struct bufferevent *event;
+    struct bufferevent *event; /* owns the socket and `ssl` */
+    SSL *ssl;                  /* NULL: plain */
     struct event *timer;
     struct event *linger;
+    evutil_socket_t linger_fd;
     size_t linger_bytes;
     bool closed;
     bool idle; /* in the shard's list */

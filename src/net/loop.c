@@ -145,6 +145,11 @@ struct status loop_group_new(struct loop_group **out, unsigned count) {
 static void *loop_main(void *argument) {
     struct loop *loop = argument;
     event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
+    /* A bufferevent is freed by its base, some turns of the loop after
+     * bufferevent_free(). */
+    while (event_base_get_num_events(loop->base, EVENT_BASE_COUNT_ACTIVE) > 0) {
+        event_base_loop(loop->base, EVLOOP_NONBLOCK);
+    }
     return NULL;
 }
 

@@ -37,7 +37,7 @@ static struct status fail_config(const char *event, const char *file) {
 static bool offers(const unsigned char *list, size_t length, const unsigned char *wanted) {
     for (size_t at = 0; at < length; at += 1 + (size_t)list[at]) {
         const size_t size = 1 + (size_t)list[at];
-        if (size <= length - at && memcmp(list + at, wanted, 1 + (size_t)wanted[0]) == 0) {
+        if (size <= length - at && list[at] == wanted[0] && memcmp(list + at, wanted, size) == 0) {
             return true;
         }
     }
