@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MOIETY_TEST_PRIMITIVE_FIELD_SUPPORT_H
+#define MOIETY_TEST_PRIMITIVE_FIELD_SUPPORT_H
+
+#include <criterion/criterion.h>
+#include <gmp.h>
+#include <stdlib.h>
+
+#include "primitive/kernels.h"
+
+/* Runs `body` for every field of every kernel that this machine has. */
+#define FOR_EACH_FIELD(field, body)                                                         \
+    for (int type_ = 0; type_ < 2 * SIMD_TYPES; type_++) {                                  \
+        const struct kernels *kernels_ = kernels_of((enum simd_type)(type_ / 2));           \
+        if (kernels_ != NULL) {                                                             \
+            const struct field_kernel *field =                                              \
+                type_ % 2 == 0 ? kernels_->field64 : kernels_->field128;                    \
+            body;                                                                           \
+        }                                                                                   \
+    }
+
+static inline void mpz_set_value(mpz_t out, field_value value) {
+    const uint64_t words[2] = {(uint64_t)value, (uint64_t)(value >> 64)};
+    mpz_import(out, 2, -1, sizeof(words[0]), 0, 0, words);
+}
+
+static inline field_value mpz_get_value(const mpz_t value) {
+    uint64_t words[2] = {0, 0};
+    mpz_export(words, NULL, -1, sizeof(words[0]), 0, 0, value);
+    return (field_value)words[1] << 64 | words[0];
+}
+
+/* A vector in memory of its own. */
+static inline uint64_t *vector_new(const struct field_kernel *field, size_t n) {
+    const size_t bytes = (n * field->words * sizeof(uint64_t) + 63) / 64 * 64;
+    uint64_t *vector = aligned_alloc(64, bytes > 0 ? bytes : 64);
+    memset(vector, 0, bytes);
+    return vector;
+}
+
+/* Element i of one lane, by way of the wire's encoding. */
+static inline field_value vector_get(const struct field_kernel *field, const uint64_t *vector,
+                                     size_t i, unsigned lane) {
+    uint8_t bytes[SIMD_LANES_MAX][FIELD_BYTES_MAX];
+    uint8_t *out[SIMD_LANES_MAX];
+    for (unsigned l = 0; l < field->lanes; l++) {
+        out[l] = bytes[l];
+    }
+    field->encode(out, field_at_const(field, vector, i), 1);
+    field_value value = 0;
+    for (size_t byte = field->encoded_size; byte-- > 0;) {
+        value = value << 8 | bytes[lane][byte];
+    }
+    return value;
+}
+
+/* Sets element i, values[lane] in each lane. */
+static inline lane_mask vector_put(const struct field_kernel *field, uint64_t *vector, size_t i,
+                                   const field_value values[]) {
+    uint8_t bytes[SIMD_LANES_MAX][FIELD_BYTES_MAX];
+    const uint8_t *in[SIMD_LANES_MAX];
+    for (unsigned l = 0; l < field->lanes; l++) {
+        for (size_t byte = 0; byte < field->encoded_size; byte++) {
+            bytes[l][byte] = (uint8_t)(values[l] >> (8 * byte));
+        }
+        in[l] = bytes[l];
+    }
+    return field->decode(field_at(field, vector, i), in, 1);
+}
+
+/* Numbers below the modulus: edge values first, then random ones; a fixed
+ * sequence, so that a failure comes again. */
+enum { EDGES = 22 };
+static inline field_value number(const struct field_kernel *field, size_t i) {
+    const field_value p = field->modulus, one = 1;
+    const field_value edges[EDGES] = {
+        0, 1, 2, p - 1, p - 2, p / 2, p / 2 + 1, UINT64_MAX, UINT64_MAX - 1, (one << 64),
+        (one << 64) + 1, ~(field_value)0, ~(field_value)0 - 1, one << 63, (one << 32) - 1, one << 32,
+        (one << 32) + 1, UINT64_MAX ^ UINT32_MAX, one << 127, (one << 66) - 1, one << 66,
+        ((field_value)7 << 66) - 1,
+    };
+    if (i < EDGES) {
+        return edges[i] % p;
+    }
+    uint64_t state = i * UINT64_C(0x9E3779B97F4A7C15), words[2];
+    for (int w = 0; w < 2; w++) { /* splitmix64 */
+        state += UINT64_C(0x9E3779B97F4A7C15);
+        uint64_t z = (state ^ state >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+        z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+        words[w] = z ^ z >> 31;
+    }
+    return ((field_value)words[1] << 64 | words[0]) % p;
+}
+
+#endif

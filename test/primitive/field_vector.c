@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "field_support.h"
+
+/* The operations on vectors against the plain formulas of field.h. */
+
+enum { N = 37 };
+
+/* Different numbers in every lane. */
+static uint64_t *numbers_new(const struct field_kernel *field, size_t n, size_t from) {
+    uint64_t *vector = vector_new(field, n);
+    for (size_t i = 0; i < n; i++) {
+        field_value values[SIMD_LANES_MAX];
+        for (unsigned lane = 0; lane < field->lanes; lane++) {
+            values[lane] = number(field, from + i * field->lanes + lane);
+        }
+        (void)vector_put(field, vector, i, values);
+    }
+    return vector;
+}
+
+static field_value add(const struct field_kernel *field, field_value a, field_value b) {
+    return a >= field->modulus - b ? a - (field->modulus - b) : a + b;
+}
+
+static field_value negate(const struct field_kernel *field, field_value a) {
+    return a == 0 ? 0 : field->modulus - a;
+}
+
+#define MUL(a, b) field_mul_vartime(field, (a), (b))
+#define GET(vector, i) vector_get(field, (vector), (i), lane)
+#define FOR_EACH_LANE for (unsigned lane = 0; lane < field->lanes; lane++)
+
+static void check_sums(const struct field_kernel *field) {
+    uint64_t *a = numbers_new(field, N, 0), *b = numbers_new(field, 2 * N, 1000);
+    uint64_t *factors = vector_new(field, N), *out = vector_new(field, N);
+    uint64_t constants[N * FIELD_LIMBS_MAX];
+    field->to_factor(factors, a, N);
+    for (size_t n = 0; n <= N; n++) {
+        field->sum(out, b, n, 2);
+        FOR_EACH_LANE {
+            field_value expected = 0;
+            for (size_t i = 0; i < n; i++) {
+                expected = add(field, expected, GET(b, 2 * i));
+            }
+            cr_assert_eq(GET(out, 0), expected);
+        }
+        field->dot(out, factors, 1, b, 2, n);
+        FOR_EACH_LANE {
+            field_value expected = 0;
+            for (size_t i = 0; i < n; i++) {
+                expected = add(field, expected, MUL(GET(a, i), GET(b, 2 * i)));
+            }
+            cr_assert_eq(GET(out, 0), expected);
+        }
+        for (size_t i = 0; i < N; i++) {
+            field->constant(constants + i * field->limbs, number(field, i + 5));
+        }
+        field->dot_constants(out, constants, b, n);
+        FOR_EACH_LANE {
+            field_value expected = 0;
+            for (size_t i = 0; i < n; i++) {
+                expected = add(field, expected, MUL(number(field, i + 5), GET(b, i)));
+            }
+            cr_assert_eq(GET(out, 0), expected);
+        }
+    }
+    memcpy(out, b, N * field->words * sizeof(*out));
+    field->mul_add(out, factors, a, N);
+    FOR_EACH_LANE {
+        for (size_t i = 0; i < N; i++) {
+            cr_assert_eq(GET(out, i), add(field, GET(b, i), MUL(GET(a, i), GET(a, i))));
+        }
+    }
+    free(a);
+    free(b);
+    free(factors);
+    free(out);
+}
+
+Test(field_vector, sums) { FOR_EACH_FIELD(field, check_sums(field)); }
+
+/* Sums of the largest products, so that every carry happens. */
+static void check_carries(const struct field_kernel *field) {
+    enum { MANY = 5000 };
+    uint64_t *a = vector_new(field, MANY), *out = vector_new(field, 1);
+    for (size_t i = 0; i < MANY; i++) {
+        field->splat(field_at(field, a, i), field->modulus - 1);
+    }
+    field->dot(out, a, 1, a, 1, MANY);
+    field->to_factor(out, out, 1);
+    FOR_EACH_LANE { cr_assert_eq(GET(out, 0), MANY); }
+    free(a);
+    free(out);
+}
+
+Test(field_vector, carries) { FOR_EACH_FIELD(field, check_carries(field)); }
+
+static void check_wires(const struct field_kernel *field, size_t calls, size_t chunk,
+                        bool random) {
+    uint64_t *weights = numbers_new(field, calls + 1, 30), *rand = numbers_new(field, calls, 90);
+    uint64_t *seeds = numbers_new(field, 2 * chunk, 7), *offset = numbers_new(field, 1, 500);
+    uint64_t *meas = numbers_new(field, calls * chunk, 11), *powers = vector_new(field, calls);
+    uint64_t *factors = vector_new(field, calls + 1), *rand_factors = vector_new(field, calls);
+    uint64_t *out = vector_new(field, 2 * chunk);
+    field->to_factor(factors, weights, calls + 1);
+    field->to_factor(rand_factors, rand, calls);
+    const struct field_wires in = {factors, random ? rand_factors : NULL, seeds, meas, offset,
+                                   powers, calls, chunk};
+    field->wires(out, &in);
+    FOR_EACH_LANE {
+        for (size_t j = 0; j < chunk; j++) {
+            field_value even = MUL(GET(weights, 0), GET(seeds, 2 * j));
+            field_value odd = MUL(GET(weights, 0), GET(seeds, 2 * j + 1));
+            for (size_t k = 0; k < calls; k++) {
+                const field_value m = MUL(GET(weights, k + 1), GET(meas, k * chunk + j));
+                const field_value r = random ? field_pow_vartime(field, GET(rand, k), j + 1) : 1;
+                even = add(field, even, MUL(r, m));
+                odd = add(field, odd, m);
+            }
+            cr_assert_eq(GET(out, 2 * j), even);
+            cr_assert_eq(GET(out, 2 * j + 1), add(field, odd, negate(field, GET(offset, 0))));
+        }
+    }
+    uint64_t *const all[] = {weights, rand, seeds, offset, meas, powers, factors, rand_factors, out};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        free(all[i]);
+    }
+}
+
+Test(field_vector, wires) {
+    FOR_EACH_FIELD(field, {
+        check_wires(field, 1, 1, false);
+        check_wires(field, 5, 3, false);
+        check_wires(field, 1, 4, true);
+        check_wires(field, 7, 1, true);
+        check_wires(field, 6, 5, true);
+    });
+}
+
+/* The powers of a root of unity of order n * stride, as constants. */
+static uint64_t *roots_new(const struct field_kernel *field, size_t order, field_value *root) {
+    uint64_t *roots = calloc(order * field->limbs, sizeof(uint64_t));
+    field_value power = 1;
+    *root = field_root_vartime(field, (unsigned)__builtin_ctzll(order));
+    for (size_t i = 0; i < order; i++) {
+        field->constant(roots + i * field->limbs, power);
+        power = MUL(power, *root);
+    }
+    return roots;
+}
+
+static void check_lagrange(const struct field_kernel *field, size_t n) {
+    field_value root;
+    uint64_t *roots = roots_new(field, 2 * n, &root), *out = vector_new(field, n);
+    uint64_t *t = numbers_new(field, 1, 40 + n), *factor = vector_new(field, 1);
+    uint64_t *scale = numbers_new(field, 1, 60), *scale_factor = vector_new(field, 1);
+    uint64_t one[FIELD_LIMBS_MAX];
+    field->constant(one, 1);
+    field->to_factor(factor, t, 1);
+    field->to_factor(scale_factor, scale, 1);
+    for (int scaled = 0; scaled < 2; scaled++) {
+        field->lagrange(out, factor, scaled ? scale_factor : NULL, one, roots, 2, n);
+        field->scale_constant(out, out, one, n);
+        for (size_t i = 0; i < n; i++) { /* from factor to plain */
+            uint64_t *plain = vector_new(field, 1);
+            field->splat(plain, 1);
+            field->mul(field_at(field, out, i), field_at(field, out, i), plain, 1);
+            free(plain);
+        }
+        FOR_EACH_LANE {
+            for (size_t i = 0; i < n; i++) {
+                const field_value inverse = field_pow_vartime(field, root, 2 * n - 2 * i);
+                const field_value y = MUL(GET(t, 0), inverse);
+                field_value expected = 0;
+                for (size_t power = n; power-- > 0;) {
+                    expected = add(field, MUL(expected, y), 1);
+                }
+                cr_assert_eq(GET(out, i), scaled ? MUL(expected, GET(scale, 0)) : expected);
+            }
+        }
+    }
+    uint64_t *const all[] = {roots, out, t, factor, scale, scale_factor};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        free(all[i]);
+    }
+}
+
+Test(field_vector, lagrange) {
+    FOR_EACH_FIELD(field, {
+        for (size_t n = 1; n <= 64; n *= 2) {
+            check_lagrange(field, n);
+        }
+    });
+}
+
+static size_t reverse(size_t i, size_t n) {
+    size_t reversed = 0;
+    for (size_t bit = 1; bit < n; bit *= 2, i /= 2) {
+        reversed = 2 * reversed + i % 2;
+    }
+    return reversed;
+}
+
+static field_value evaluate(const struct field_kernel *field, const uint64_t *coefficients,
+                            size_t n, unsigned lane, field_value x) {
+    field_value value = 0;
+    for (size_t i = n; i-- > 0;) {
+        value = add(field, MUL(value, x), GET(coefficients, i));
+    }
+    return value;
+}
+
+static void check_shift(const struct field_kernel *field, size_t n) {
+    field_value root;
+    uint64_t *roots = roots_new(field, 2 * n, &root), *values = vector_new(field, n);
+    uint64_t *coefficients = numbers_new(field, n, 77);
+    uint64_t *twist = calloc(n * field->limbs, sizeof(uint64_t));
+    for (size_t i = 0; i < n; i++) {
+        field_value evaluated[SIMD_LANES_MAX];
+        FOR_EACH_LANE {
+            evaluated[lane] = evaluate(field, coefficients, n, lane,
+                                       field_pow_vartime(field, root, 2 * i));
+        }
+        (void)vector_put(field, values, i, evaluated);
+        field->constant(twist + reverse(i, n) * field->limbs,
+                        MUL(field_pow_vartime(field, root, i), field_inv_vartime(field, n)));
+    }
+    field->shift(values, roots, 2, twist, n);
+    FOR_EACH_LANE {
+        for (size_t i = 0; i < n; i++) {
+            cr_assert_eq(GET(values, i), evaluate(field, coefficients, n, lane,
+                                                  field_pow_vartime(field, root, 2 * i + 1)));
+        }
+    }
+    free(roots);
+    free(values);
+    free(coefficients);
+    free(twist);
+}
+
+Test(field_vector, shift) {
+    FOR_EACH_FIELD(field, {
+        for (size_t n = 1; n <= 32; n *= 2) {
+            check_shift(field, n);
+        }
+    });
+}
