@@ -619,7 +619,7 @@ static void on_event(struct bufferevent *event, short what, void *argument) {
     struct http_connection *connection = argument;
     if ((what & BEV_EVENT_CONNECTED) != 0) {
         connection->established = true;
-        if (!status_ok(take_identity(connection))) {
+        if (tls_is_challenge(connection->ssl) || !status_ok(take_identity(connection))) {
             http_connection_close(connection);
         }
         return;

@@ -377,6 +377,8 @@ struct status http_server_reload_tls(struct http_server *server) {
     return server->tls == NULL ? OK : tls_server_reload(server->tls);
 }
 
+struct tls_server *http_server_tls(struct http_server *server) { return server->tls; }
+
 void http_server_drain(struct http_server *server, void (*done)(void *argument), void *argument) {
     pthread_mutex_lock(&server->mutex);
     const bool first = !server->draining && server->started;

@@ -19,6 +19,7 @@
  * connections, or too much memory held by bodies), 505.
  */
 struct http_server;
+struct tls_server;
 
 enum http_client_certificate {
     HTTP_CLIENT_CERTIFICATE_NONE,     /* not asked for */
@@ -72,6 +73,10 @@ struct address http_server_address(const struct http_server *server);
  * exist go on. If they can't be used the old ones stay, and the failure is
  * logged. OK without TLS. Thread-safe. */
 struct status http_server_reload_tls(struct http_server *server);
+
+/* The listener's side of TLS (pki/tls.h), for who obtains its certificates;
+ * NULL without TLS. It lives as long as the server. */
+struct tls_server *http_server_tls(struct http_server *server);
 
 /* Stops accepting, closes idle connections, and lets the others finish what
  * they have begun, answered with `Connection: close`. Then calls `done`, once,

@@ -90,6 +90,13 @@ static bool hello_server_name(SSL *ssl, char out[static TLSEXT_MAXLEN_host_name 
     return true;
 }
 
+bool tls_is_challenge(const SSL *ssl) {
+    const unsigned char *protocol = NULL;
+    unsigned int length = 0;
+    SSL_get0_alpn_selected(ssl, &protocol, &length);
+    return length == acme_protocol[0] && memcmp(protocol, acme_protocol + 1, length) == 0;
+}
+
 static bool use_challenge(struct tls_server *server, SSL *ssl, const char *name) {
     X509 *certificate = NULL;
     EVP_PKEY *key = NULL;

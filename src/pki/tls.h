@@ -55,6 +55,9 @@ struct tls_challenges {
     void *context;
 };
 void tls_server_set_challenges(struct tls_server *server, const struct tls_challenges *challenges);
+/* Whether a connection came for a challenge. Its handshake was all of it: no
+ * client certificate was asked for, so nothing may be served on it. */
+bool tls_is_challenge(const SSL *ssl);
 
 /* The peer's verified certificate. Strings live in the arena. */
 struct tls_identity {

@@ -9,6 +9,7 @@
 
 #include "net/certificates.h"
 #include "net/support.h"
+#include "pki/tls.h"
 
 static struct fixture fixture;
 static struct certificate ca;
@@ -249,6 +250,31 @@ Test(server_tls, may_know_its_clients) {
     expect_identity(ask(&session, "/who"), &client, "CN=leader");
     close_session(&session);
     certificate_release(&client);
+    stop();
+}
+
+static bool find_challenge(void *context, const char *name, X509 **certificate, EVP_PKEY **key) {
+    (void)context;
+    (void)name;
+    X509_up_ref(server.x509);
+    EVP_PKEY_up_ref(server.key);
+    *certificate = server.x509;
+    *key = server.key;
+    return true;
+}
+
+/* A challenge's handshake asks for no client certificate, so it must not
+ * become a way around one. */
+Test(server_tls, serves_nothing_to_challenges) {
+    start(HTTP_CLIENT_CERTIFICATE_REQUIRED);
+    tls_server_set_challenges(http_server_tls(fixture.server),
+                              &(struct tls_challenges){find_challenge, NULL});
+    struct session session = open_session(NULL, TLS1_3_VERSION);
+    SSL_set_tlsext_host_name(session.ssl, "localhost");
+    SSL_set_alpn_protos(session.ssl, (const unsigned char *)"\x0a" "acme-tls/1", 11);
+    cr_assert_eq(SSL_connect(session.ssl), 1);
+    cr_assert_str_eq(ask(&session, "/hello"), "");
+    close_session(&session);
     stop();
 }
 
