@@ -39,10 +39,9 @@ static struct status batch_decode(struct share_work *work) {
     TRY(batch_of_selector(&work->request.batch_selector,
                           &work->request.collection_job_req.query,
                           exchange->task->dap.configuration.batch_mode, batch));
-    /* No report can have a time beyond what the store takes. */
-    return batch->mode == BATCH_MODE_TIME_INTERVAL && interval_end(&batch->interval) > INT64_MAX
-               ? exchange_fail(exchange, FAIL(BATCH_INVALID), "the interval ends too late")
-               : OK;
+    return commit_batch_fits(batch)
+               ? OK
+               : exchange_fail(exchange, FAIL(BATCH_INVALID), "the interval ends too late");
 }
 
 /* ---- In the transaction ----------------------------------------------------------------- */

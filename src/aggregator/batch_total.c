@@ -25,6 +25,11 @@ static struct key_range batch_keys(const struct batch *batch) {
     return range;
 }
 
+bool commit_batch_fits(const struct batch *batch) {
+    return batch->mode != BATCH_MODE_TIME_INTERVAL ||
+           interval_end(&batch->interval) <= INT64_MAX;
+}
+
 void commit_add_counts(struct store_bucket *into, const struct store_bucket *from) {
     if (into->report_count == 0 || from->time_min < into->time_min) {
         into->time_min = from->time_min;

@@ -79,6 +79,9 @@ static struct status create_check(struct exchange *exchange, struct create *crea
     if (!status_ok(query)) {
         return exchange_fail(exchange, query, "the batch interval is empty or overflows");
     }
+    if (!commit_batch_fits(&create->batch)) {
+        return exchange_fail(exchange, FAIL(BATCH_INVALID), "the batch interval ends too late");
+    }
     return OK;
 }
 

@@ -306,7 +306,9 @@ struct status collection_drive_next(struct aggregator *aggregator, bool *found) 
     *found = true;
     bool sent;
     status = collection_begin(job, &sent);
-    if (!status_ok(status)) {
+    if (status.code == STATUS_LEASE_LOST) { /* deleted, or taken over */
+        collection_free(job);
+    } else if (!status_ok(status)) {
         collection_log(job, LOG_ERROR, "a collection job can't go on here",
                        status_text(status.code));
         job->row.retry_at = aggregator_now(aggregator) + peer_backoff_ms(4, 0) * 1000;

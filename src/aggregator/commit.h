@@ -53,6 +53,10 @@ void commit_param_digest(struct span agg_param, uint8_t digest[STORE_DIGEST_SIZE
 /* into += from: count, checksum and times, but not the shares. */
 void commit_add_counts(struct store_bucket *into, const struct store_bucket *from);
 
+/* Whether reports can have the times of an interval: the store's end before
+ * 2^63. Other batches are always fit. */
+bool commit_batch_fits(const struct batch *batch);
+
 /* What a batch holds: its buckets and shards, combined. */
 struct batch_total {
     struct span agg_share; /* secret; encoded; agg_init() if the batch is empty */

@@ -9,8 +9,8 @@ enum {
     REQUEST_TIMEOUT_MS = 120 * 1000,
     RESPONSE_MAX = 256 << 20,
     PROBLEM_MAX = 64 << 10,
-    BACKOFF_FIRST_MS = 500,
-    BACKOFF_DOUBLINGS = 7, /* to 64 s */
+    BACKOFF_FIRST_MS = 200,
+    BACKOFF_DOUBLINGS = 8, /* to 51 s */
 };
 
 /* The credentials' header. Janus takes tokens under a name of its own. */

@@ -64,8 +64,8 @@ struct status peer_answer_read(struct aggregator *aggregator, const struct serve
                                enum media_type type, struct arena *arena,
                                struct peer_answer *out);
 
-/* How long to wait before try number `attempt` (from 1): doubles from half a
- * second up to a minute, or what the peer asked for if that is longer. */
+/* How long to wait before try number `attempt` (from 1): doubles from a fifth
+ * of a second up to a minute, or what the peer asked for if that is longer. */
 int64_t peer_backoff_ms(uint32_t attempt, int64_t retry_after_ms);
 
 #endif

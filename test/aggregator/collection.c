@@ -124,6 +124,8 @@ Test(collection, names_what_is_wrong_with_a_request) {
             (struct refusal){400, "batchInvalid"});
     refuses(pair_query(&pair, UINT64_MAX, 2), TOKEN, TYPE,
             (struct refusal){400, "batchInvalid"});
+    refuses(pair_query(&pair, UINT64_C(1) << 63, 2), TOKEN, TYPE,
+            (struct refusal){400, "batchInvalid"});
 
     struct collection_job_req request;
     cr_assert(status_ok(collection_job_req_decode(good, &pair.arena, &request)));
