@@ -65,14 +65,18 @@ function(moiety_library name)
     INTERFACE_INCLUDE_DIRECTORIES ${CMAKE_SOURCE_DIR}/include
     INTERFACE_LINK_LIBRARIES "${L_LINKS}")
 
-  install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-  install(FILES ${archive} DESTINATION ${CMAKE_INSTALL_LIBDIR})
-  install(FILES ${L_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/moiety)
+  install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT libraries
+          NAMELINK_COMPONENT libraries)
+  install(FILES ${archive} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT libraries)
+  install(FILES ${L_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/moiety
+          COMPONENT libraries)
   set(PC_NAME ${name})
   set(PC_DESCRIPTION ${L_DESCRIPTION})
+  # From where the file lies to the prefix, so that a tree can be moved.
+  file(RELATIVE_PATH PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
   string(REPLACE ";" " " PC_REQUIRES "${L_REQUIRES}")
   configure_file(${CMAKE_SOURCE_DIR}/cmake/library.pc.in
                  ${CMAKE_CURRENT_BINARY_DIR}/lib${name}.pc @ONLY)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/lib${name}.pc
-          DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+          DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT libraries)
 endfunction()

@@ -41,16 +41,17 @@ char *base64url_string(struct arena *arena, struct span bytes) {
     return text;
 }
 
-/* Whether all of `text` is digits and its last digit carries no stray bits. */
+/* Whether all of `text` is digits and its last digit carries no stray bits.
+ * The caller has ruled out lengths that no byte string encodes to. */
 static bool well_spelt(struct span text) {
     for (size_t i = 0; i < text.len; i++) {
         if (digit_of(text.data[i]) > 63) {
             return false;
         }
     }
-    static const uint8_t stray_bits[4] = {0, 63, 15, 3};
-    size_t over = text.len % 4;
-    return over == 0 || (over != 1 && (digit_of(text.data[text.len - 1]) & stray_bits[over]) == 0);
+    static const uint8_t stray_bits[4] = {0, 0, 15, 3};
+    return text.len == 0 ||
+           (digit_of(text.data[text.len - 1]) & stray_bits[text.len % 4]) == 0;
 }
 
 struct status base64url_decode(void *out, size_t len, struct span text) {

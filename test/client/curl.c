@@ -38,8 +38,10 @@ static void say(int connection, const char *head, struct span body) {
     int len = snprintf(text, sizeof(text), "HTTP/1.1 %s\r\nConnection: close\r\n"
                                            "Content-Length: %zu\r\n\r\n",
                        head, body.len);
-    cr_assert_eq(write(connection, text, (size_t)len), len);
-    cr_assert_eq(write(connection, body.data, body.len), (ssize_t)body.len);
+    /* The client may hang up on an answer that is too long. */
+    if (send(connection, text, (size_t)len, MSG_NOSIGNAL) == len) {
+        (void)!send(connection, body.data, body.len, MSG_NOSIGNAL);
+    }
 }
 
 static void answer_upload(int connection, const char *head, const uint8_t *body) {
@@ -237,6 +239,8 @@ Test(curl, bad_configurations_are_refused) {
     static uint8_t endless[2 * 1024 * 1024];
     server.leader_list = SPAN_OF_ARRAY(endless);
     cr_assert_eq(moiety_client_curl_configure(client, 1), MOIETY_INVALID_MESSAGE);
+    cr_assert_null(strstr(moiety_client_curl_error(client), "HTTP status"),
+                   "the transfer goes on to its end");
     cr_assert_eq(server.uploads, 0);
 }
 
