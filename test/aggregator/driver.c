@@ -44,12 +44,7 @@ static void collect_all(void) {
     cr_assert_eq(pair_counter(&pair, &pair.helper, "aggregated"), REPORTS);
 }
 
-static void wait_for_requests(unsigned number) {
-    for (int i = 0; i < 1000 && script.count < number; i++) {
-        usleep(10000);
-    }
-    cr_assert_geq(script.count, number);
-}
+static void wait_for_requests(unsigned number) { pair_wait(&script.count, number); }
 
 #define STEPS(...) ((script_step *const[]){__VA_ARGS__, NULL})
 

@@ -353,11 +353,16 @@ static void report_make(struct pair *pair, const char *measurement, uint64_t tim
     must(report_encode(&report, out));
 }
 
-static void upload(struct pair *pair, struct buffer *body) {
+static struct http_client_response *post_reports(struct pair *pair, struct buffer *body) {
     struct http_client_response *response =
         pair_call(pair, "POST", pair_leader_url(pair, "reports"), NULL,
                   media_type_string(MEDIA_UPLOAD_REQ), buffer_span(body));
     cr_assert_eq(response->status, 200, "upload: %d", response->status);
+    return response;
+}
+
+static void upload(struct pair *pair, struct buffer *body) {
+    struct http_client_response *response = post_reports(pair, body);
     cr_assert_eq(response->body.len, 0, "upload: some reports were refused");
     http_client_response_free(response);
     buffer_release(body);
@@ -368,6 +373,26 @@ void pair_upload(struct pair *pair, const char *measurement, uint64_t time,
     struct buffer body = BUFFER_INIT;
     report_make(pair, measurement, time, spoil, &body);
     upload(pair, &body);
+}
+
+enum report_error pair_upload_error(struct pair *pair, const char *measurement, uint64_t time) {
+    struct buffer body = BUFFER_INIT;
+    struct upload_errors errors;
+    report_make(pair, measurement, time, PAIR_GOOD, &body);
+    struct http_client_response *response = post_reports(pair, &body);
+    must(upload_errors_decode(buffer_span(&response->body), &pair->arena, &errors));
+    enum report_error error =
+        errors.status.count > 0 ? errors.status.items[0].error : REPORT_ERROR_RESERVED;
+    http_client_response_free(response);
+    buffer_release(&body);
+    return error;
+}
+
+void pair_wait(const unsigned *count, unsigned number) {
+    for (int i = 0; i < 1000 && *(volatile const unsigned *)count < number; i++) {
+        usleep(10000);
+    }
+    cr_assert_geq(*count, number);
 }
 
 void pair_upload_many(struct pair *pair, const char *measurement, size_t count, uint64_t time) {

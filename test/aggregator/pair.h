@@ -105,6 +105,10 @@ enum pair_spoil {
 void pair_upload(struct pair *pair, const char *measurement, uint64_t time, enum pair_spoil spoil);
 /* `count` reports of the same measurement in one request. */
 void pair_upload_many(struct pair *pair, const char *measurement, size_t count, uint64_t time);
+/* What one report's upload is refused for; REPORT_ERROR_RESERVED: it isn't. */
+enum report_error pair_upload_error(struct pair *pair, const char *measurement, uint64_t time);
+/* Waits until a script's count gets there. */
+void pair_wait(const unsigned *count, unsigned number);
 /* In the task's units. */
 uint64_t pair_time(const struct pair *pair);
 

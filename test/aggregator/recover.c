@@ -40,12 +40,7 @@ static void with_script(const char *kind, script_step *const steps[]) {
 
 #define STEPS(...) ((script_step *const[]){__VA_ARGS__, NULL})
 
-static void wait_for_requests(unsigned number) {
-    for (int i = 0; i < 1000 && script.count < number; i++) {
-        usleep(10000);
-    }
-    cr_assert_geq(script.count, number);
-}
+static void wait_for_requests(unsigned number) { pair_wait(&script.count, number); }
 
 /* The helper has committed, the leader doesn't know: the next process sends the
  * same bytes and gets the same answer. */
