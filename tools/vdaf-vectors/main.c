@@ -3,12 +3,14 @@
  * vdaf-vectors DIR: runs the test vectors, as tools/import-vectors writes
  * them, that are in a folder. Says on standard error what went wrong, and
  * closes on `N passed, N failed`. Exit status 0 only if there were some, none
- * failed and none was skipped.
+ * failed and none was skipped; 77 if the lane type that MOIETY_CPU names doesn't
+ * run here.
  */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "primitive/kernels.h"
 #include "run.h"
 
 static enum outcome run_file(const char *directory, const char *file) {
@@ -42,6 +44,10 @@ int main(int argc, char *argv[]) {
     if (argc != 2) {
         fprintf(stderr, "usage: vdaf-vectors DIR\n");
         return 2;
+    }
+    const struct kernels *kernels;
+    if (!status_ok(kernels_pick(&kernels))) {
+        return 77; /* the log says why */
     }
     struct dirent **entries;
     const int found = scandir(argv[1], &entries, is_vector, alphasort);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support.h"
+
+#include "primitive/kernels.h"
+
+/* Every lane type gives byte for byte what the portable one gives, whatever
+ * the size of the batch and wherever in it contexts change their length. */
+
+static const char *const contexts[] = {"", "a", "context", "another one of some length"};
+
+/* Makes the contexts differ: runs of reports share a length. */
+static void set_contexts(struct shard_input inputs[], size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        inputs[i].ctx = span_of_string(contexts[i / 5 % 4]);
+    }
+}
+
+/* All outputs of both aggregators for a batch, one after the other. */
+static void run_batch(const struct vdaf *vdaf, size_t count, struct buffer *out) {
+    struct arena arena = ARENA_INIT;
+    const size_t len = vdaf_measurement_len(vdaf), rand_size = vdaf_rand_size(vdaf);
+    uint64_t *values = ARENA_ARRAY(&arena, uint64_t, len + count);
+    uint8_t *bytes = arena_alloc(&arena, count, rand_size + VDAF_NONCE_SIZE);
+    uint8_t key[32];
+    struct shard_input *inputs = ARENA_ARRAY(&arena, struct shard_input, count);
+    struct shard_output *outputs = ARENA_ARRAY(&arena, struct shard_output, count);
+    fill_bytes(bytes, count * (rand_size + VDAF_NONCE_SIZE), count);
+    fill_bytes(key, sizeof(key), 5);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t *own = bytes + i * (rand_size + VDAF_NONCE_SIZE);
+        values[i] = i % 7 == 1;
+        inputs[i] = (struct shard_input){SPAN_EMPTY, own, own + VDAF_NONCE_SIZE, values};
+    }
+    set_contexts(inputs, count);
+    cr_assert(status_ok(vdaf_shard(vdaf, inputs, count, &arena, outputs)));
+    for (unsigned aggregator = 0; aggregator < 2; aggregator++) {
+        struct verify_batch *batch;
+        struct verify_input *verify = ARENA_ARRAY(&arena, struct verify_input, count);
+        for (size_t i = 0; i < count; i++) {
+            verify[i] = (struct verify_input){SPAN_OF_ARRAY(key), inputs[i].ctx, inputs[i].nonce,
+                                              outputs[i].public_share,
+                                              outputs[i].input_shares[aggregator]};
+            cr_assert(status_ok(buffer_append(out, outputs[i].input_shares[aggregator])));
+            cr_assert(status_ok(buffer_append(out, outputs[i].public_share)));
+        }
+        cr_assert(status_ok(verify_batch_new(vdaf, aggregator, SPAN_EMPTY, count, &batch)));
+        cr_assert(status_ok(verify_batch_init(batch, verify)));
+        cr_assert(status_ok(verify_batch_encode(batch, out)));
+        verify_batch_free(batch);
+    }
+    arena_release(&arena);
+}
+
+/* The batch on one lane type. */
+static void run_on(enum simd_type type, int instance, size_t count, struct buffer *out) {
+    setenv("MOIETY_CPU", simd_name(type), 1);
+    struct vdaf *vdaf = instance_new(instance, 2);
+    run_batch(vdaf, count, out);
+    vdaf_free(vdaf);
+    unsetenv("MOIETY_CPU");
+}
+
+static void compare(enum simd_type type, int instance, size_t count) {
+    struct buffer got = BUFFER_INIT, expected = BUFFER_INIT;
+    run_on(SIMD_PORTABLE, instance, count, &expected);
+    run_on(type, instance, count, &got);
+    cr_assert(span_equal_vartime(buffer_span(&got), buffer_span(&expected)), "%s, %zu reports",
+              simd_name(type), count);
+    buffer_release(&got);
+    buffer_release(&expected);
+}
+
+Test(lanes, equal_the_portable_ones) {
+    for (int type = 0; type < SIMD_TYPES; type++) {
+        if (type == SIMD_PORTABLE || kernels_of((enum simd_type)type) == NULL) {
+            if (type != SIMD_PORTABLE) {
+                cr_log_warn("%s: skipped: not in this build or not on this processor",
+                            simd_name((enum simd_type)type));
+            }
+            continue;
+        }
+        for (int instance = 0; instance < INSTANCES; instance++) {
+            for (size_t count = 1; count <= 67; count++) {
+                compare((enum simd_type)type, instance, count);
+            }
+        }
+    }
+}
+
+/* A batch gives what its reports give one by one. */
+Test(lanes, a_batch_equals_its_reports) {
+    for (int instance = 0; instance < INSTANCES; instance++) {
+        struct vdaf *vdaf = instance_new(instance, 2);
+        struct reports reports;
+        struct verify_batch *whole, *single;
+        reports_new(&reports, vdaf, 11);
+        for (unsigned aggregator = 0; aggregator < 2; aggregator++) {
+            const struct verify_input *inputs = reports_inputs(&reports, aggregator);
+            cr_assert(status_ok(verify_batch_new(vdaf, aggregator, SPAN_EMPTY, 11, &whole)));
+            cr_assert(status_ok(verify_batch_init(whole, inputs)));
+            for (size_t i = 0; i < 11; i++) {
+                cr_assert(status_ok(verify_batch_new(vdaf, aggregator, SPAN_EMPTY, 1, &single)));
+                cr_assert(status_ok(verify_batch_init(single, inputs + i)));
+                cr_assert(span_equal_vartime(verify_batch_share(whole, i),
+                                             verify_batch_share(single, 0)));
+                verify_batch_free(single);
+            }
+            verify_batch_free(whole);
+        }
+        reports_release(&reports);
+        vdaf_free(vdaf);
+    }
+}
