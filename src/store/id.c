@@ -71,11 +71,13 @@ static struct status epochs_note(struct store_tx *tx, const struct task_row *tas
     return OK;
 }
 
+/* CROSS JOIN keeps SQLite's planner from going through all IDs of the task to
+ * look up the epoch of each; what must be looked up is the ID, in each epoch. */
 static const char id_insert[] =
     "INSERT INTO report_id (task, kind, epoch, id) SELECT $1, $2, $3, $4"
-    " WHERE NOT EXISTS (SELECT 1 FROM id_epoch e JOIN report_id r"
-    " ON r.task = e.task AND r.kind = e.kind AND r.epoch = e.epoch AND r.id = $4"
-    " WHERE e.task = $1 AND e.kind = $2 AND e.epoch <> $3)"
+    " WHERE NOT EXISTS (SELECT 1 FROM id_epoch e CROSS JOIN report_id r"
+    " WHERE e.task = $1 AND e.kind = $2 AND e.epoch <> $3"
+    " AND r.task = e.task AND r.kind = e.kind AND r.epoch = e.epoch AND r.id = $4)"
     " ON CONFLICT (task, kind, epoch, id) DO NOTHING";
 
 struct status ids_put(struct store_tx *tx, const struct task_row *task, enum id_kind kind,
