@@ -31,7 +31,7 @@ class Kill(PairTest):
 
     def kill_one(self):
         victim = self.random.choice([self.leader, self.helper])
-        time.sleep(self.random.uniform(0.05, 0.8))
+        time.sleep(self.random.uniform(0.1, 1.5))
         victim.kill()
         victim.launch()  # not waiting until it is ready: a kill may fall there too
         self.kills += 1
