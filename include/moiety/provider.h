@@ -33,7 +33,8 @@ struct moiety_provider {
 
     /* Key pairs of a KEM's group: X25519 has 32-byte keys on both sides, P-256
      * a 32-byte scalar and a 65-byte uncompressed point. `keypair` makes a
-     * random pair; `public_of` derives the public key. */
+     * random pair; `public_of` derives the public key, and must refuse a
+     * scalar that is zero or not below the group's order. */
     int (*keypair)(uint16_t kem, uint8_t *private_key, uint8_t *public_key);
     int (*public_of)(uint16_t kem, const uint8_t *private_key, uint8_t *public_key);
     /* The 32-byte Diffie-Hellman result. Must refuse an all-zero X25519 result

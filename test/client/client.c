@@ -142,6 +142,34 @@ Test(client, aggregators_count_what_was_reported) {
     vdaf_free(vdaf);
 }
 
+/* The helper's share holds the VDAF's seed: reports made together of the same
+ * measurement must not share it, nor their IDs. */
+Test(client, each_report_has_randomness_of_its_own) {
+    configure();
+    static const uint64_t values[3] = {1, 1, 1};
+    struct moiety_report *reports[3];
+    struct span shares[3];
+    cr_assert_eq(moiety_client_reports(client, values, 3, NOW, reports), MOIETY_OK);
+    for (int i = 0; i < 3; i++) {
+        size_t len;
+        const uint8_t *bytes = moiety_report_bytes(reports[i], &len);
+        struct report report;
+        cr_assert(status_ok(report_decode(span_of(bytes, len), &fixture.arena, &report)));
+        shares[i] = open_share(&fixture.helper, ROLE_HELPER, &report,
+                               &report.helper_encrypted_input_share);
+        for (int j = 0; j < i; j++) {
+            cr_assert_arr_neq(moiety_report_id(reports[i]), moiety_report_id(reports[j]), 16);
+            /* Both the measurement's seed, which comes first, and the blind. */
+            cr_assert_arr_neq(shares[i].data, shares[j].data, 32);
+            cr_assert_arr_neq(shares[i].data + shares[i].len - 32,
+                              shares[j].data + shares[j].len - 32, 32);
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        moiety_report_free(reports[i]);
+    }
+}
+
 /* More than are made at once, and none at all. */
 Test(client, any_number_of_reports_can_be_made) {
     configure();
