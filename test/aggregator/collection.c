@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/pair.h"
+#include "aggregator/script.h"
 
 #include <criterion/criterion.h>
 #include <unistd.h>
@@ -77,6 +78,57 @@ Test(collection, takes_an_identical_request_for_the_same_job) {
     pair_stop(&pair);
 }
 
+static struct status mark_run(struct store_tx *tx, void *argument) {
+    const uint64_t *time = argument;
+    return store_collected_interval_put(tx, pair.dap.id.bytes, *time, 1);
+}
+
+/* However it came about: such a report joins no job. */
+Test(collection, keeps_reports_of_collected_batches_out_of_jobs) {
+    start(BATCH_MODE_TIME_INTERVAL, 1, "{\"job_linger_ms\": 700}");
+    uint64_t now = pair_time(&pair);
+    pair_upload_many(&pair, "1", 2, now - 1);
+    pair_upload_many(&pair, "1", 3, now);
+    cr_assert(status_ok(store_run(pair.leader.store, STORE_WRITE, mark_run, &now)));
+    pair_settle(&pair, TIMEOUT_MS);
+    cr_assert_eq(pair_counter(&pair, &pair.leader, "report_rejected_batch_collected"), 3);
+    cr_assert_eq(pair_counter(&pair, &pair.helper, "aggregated"), 2);
+    pair_stop(&pair);
+}
+
+/* Some of the batch is aggregated, the rest under way. */
+static void waits_for_jobs(enum batch_mode mode) {
+    struct script script;
+    start(mode, 1, NULL);
+    script_init(&script, "aggregation_jobs",
+                (script_step *const[]){step_forward, step_error_500, step_lose_answer, NULL});
+    pair.script_argument = &script;
+    pair.script = script_run;
+    pair_upload_many(&pair, "1", 3, pair_time(&pair));
+    pair_settle(&pair, TIMEOUT_MS);
+    pair_upload_many(&pair, "1", 4, pair_time(&pair));
+    pair_wait(&script.count, 2);
+    struct span query = pair_query(&pair, pair_time(&pair), 1);
+    expect(pair_collect(&pair, query), query, 7);
+    pair_stop(&pair);
+    script_release(&script);
+}
+Test(collection, waits_for_an_intervals_jobs) { waits_for_jobs(BATCH_MODE_TIME_INTERVAL); }
+Test(collection, waits_for_a_batchs_jobs) { waits_for_jobs(BATCH_MODE_LEADER_SELECTED); }
+
+Test(collection, says_when_to_ask_again) {
+    start(BATCH_MODE_TIME_INTERVAL, 1, NULL);
+    const char *job = pair_collect(&pair, pair_query(&pair, pair_time(&pair), 1));
+    struct http_client_response *response =
+        pair_call(&pair, "GET", job, "the-collector's-token", NULL, SPAN_EMPTY);
+    cr_assert_eq(response->status, 200);
+    cr_assert_eq(response->body.len, 0);
+    cr_assert(span_equal_vartime(http_client_response_header(response, "retry-after"),
+                                 SPAN_OF_LITERAL("1")));
+    http_client_response_free(response);
+    pair_stop(&pair);
+}
+
 /* ---- What is refused -------------------------------------------------------- */
 
 struct refusal {
@@ -94,7 +146,8 @@ static void refuses(struct span request, const char *token, const char *type,
         cr_assert(memmem(response->body.data, response->body.len, expected.problem,
                          strlen(expected.problem)) != NULL,
                   "%.*s", (int)response->body.len, (const char *)response->body.data);
-        cr_assert(memmem(response->body.data, response->body.len, "taskid", 6) != NULL);
+        cr_assert_eq(memmem(response->body.data, response->body.len, "taskid", 6) != NULL,
+                     expected.status != 404);
     }
     http_client_response_free(response);
 }
@@ -146,6 +199,37 @@ Test(collection, names_what_is_wrong_with_a_request) {
     pair_stop(&pair);
 }
 
+Test(collection, knows_no_other_task) {
+    start(BATCH_MODE_TIME_INTERVAL, 1, NULL);
+    pair.dap.id.bytes[0] ^= 1;
+    refuses(pair_query(&pair, pair_time(&pair), 1), TOKEN, TYPE,
+            (struct refusal){404, "unrecognizedTask"});
+    pair.dap.id.bytes[0] ^= 1;
+    pair_stop(&pair);
+}
+
+static struct status other_param_run(struct store_tx *tx, void *argument) {
+    uint64_t time = *(uint64_t *)argument;
+    uint8_t key[8], share[8] = {0}, digest[STORE_DIGEST_SIZE] = {1};
+    for (int i = 0; i < 8; i++) {
+        key[i] = (uint8_t)(time >> (56 - 8 * i));
+    }
+    struct store_bucket bucket = {.key = SPAN_OF_ARRAY(key),
+                                  .agg_share = SPAN_OF_ARRAY(share),
+                                  .report_count = 1,
+                                  .time_min = time,
+                                  .time_max = time};
+    return store_bucket_put(tx, pair.dap.id.bytes, digest, 0, &bucket);
+}
+
+Test(collection, refuses_a_parameter_other_than_the_jobs) {
+    start(BATCH_MODE_TIME_INTERVAL, 1, NULL);
+    uint64_t now = pair_time(&pair);
+    cr_assert(status_ok(store_run(pair.leader.store, STORE_WRITE, other_param_run, &now)));
+    refuses(pair_query(&pair, now - 1, 3), TOKEN, TYPE, (struct refusal){400, "invalidMessage"});
+    pair_stop(&pair);
+}
+
 Test(collection, refuses_what_overlaps) {
     start(BATCH_MODE_TIME_INTERVAL, 1, NULL);
     uint64_t now = pair_time(&pair);
@@ -157,6 +241,8 @@ Test(collection, refuses_what_overlaps) {
     refuses(pair_query(&pair, now, 1), TOKEN, TYPE, (struct refusal){400, "batchOverlap"});
     cr_assert_eq(pair_delete(&pair, job), 200);
     refuses(query, TOKEN, TYPE, (struct refusal){400, "batchOverlap"});
+    cr_assert_neq(pair_upload_error(&pair, "1", now), REPORT_ERROR_RESERVED);
+    cr_assert_eq(pair_upload_error(&pair, "1", now - 2), REPORT_ERROR_RESERVED);
     struct span body;
     cr_assert_eq(pair_poll(&pair, job, &body), 410);
     cr_assert_eq(pair_poll(&pair, pair_leader_url(&pair, "collection_jobs/AAAAAAAAAAAAAAAAAAAAAA"),

@@ -7,7 +7,7 @@
 
 /* Aggregation jobs that are continued, with a VDAF made for it: rounds_vdaf.c. */
 
-enum { TIMEOUT_MS = 20000 };
+enum { TIMEOUT_MS = 20000, ROUNDS_NOT_EAGER = 99 };
 
 static struct pair pair;
 static struct script script;
@@ -119,14 +119,28 @@ Test(rounds, polls_for_a_continuation) {
 
 /* Nonsense in a later step ends the job, the helper is told, and the reports go
  * into another. */
-Test(rounds, abandons_on_garbage) {
-    start(3, BATCH_MODE_LEADER_SELECTED, STEPS(step_forward, step_garbage));
+static void abandons(uint64_t rounds, script_step *nonsense) {
+    start(rounds, BATCH_MODE_LEADER_SELECTED, STEPS(step_forward, nonsense));
     pair_upload_many(&pair, "1", 3, pair_time(&pair));
     struct span query = pair_query(&pair, 0, 0);
     struct pair_result result;
     pair_result(&pair, pair_collect(&pair, query), query, TIMEOUT_MS, &result);
     cr_assert_eq(result.report_count, 3);
+    cr_assert(result.values[0] == 3);
     cr_assert_str_eq(script.seen[2].method, "DELETE");
     cr_assert(strchr(script.seen[2].path, '?') == NULL, "%s", script.seen[2].path);
+    stop();
+}
+Test(rounds, abandons_on_garbage) { abandons(3, step_garbage); }
+Test(rounds, abandons_on_another_order) { abandons(2, step_continue_reversed); }
+Test(rounds, abandons_on_a_response_out_of_turn) { abandons(2, step_continue_again); }
+
+/* This one takes no empty aggregation parameter, so nothing can be aggregated
+ * before a collector names one. */
+Test(rounds, makes_no_job_before_the_parameter_is_known) {
+    start(ROUNDS_NOT_EAGER, BATCH_MODE_LEADER_SELECTED, STEPS(step_forward));
+    pair_upload_many(&pair, "1", 3, pair_time(&pair));
+    usleep(800000);
+    cr_assert_eq(script.count, 0);
     stop();
 }

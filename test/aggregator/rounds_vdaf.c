@@ -12,7 +12,7 @@
  * have in common, and the measurement in the clear: 2 is refused by the helper
  * when it hears from the leader again, 3 by the leader at the helper's first
  * message. Message m (from 0, the leader's first) is its number and the seed;
- * message `rounds` is the last.
+ * message `rounds` is the last. With 99 rounds it takes an aggregation parameter.
  */
 struct vdaf {
     struct vdaf_param rounds;
@@ -22,7 +22,7 @@ struct share {
     uint64_t value, seed, measurement;
 };
 
-enum { CODEPOINT = 0x7fffffff, MESSAGE_SIZE = 9 };
+enum { CODEPOINT = 0x7fffffff, MESSAGE_SIZE = 9, NOT_EAGER = 99 };
 
 struct status vdaf_new(const char *name, const struct vdaf_param params[], size_t count,
                        unsigned shares, struct vdaf **out) {
@@ -97,8 +97,8 @@ struct status vdaf_check_measurement(const struct vdaf *vdaf, const uint64_t val
 }
 
 struct status vdaf_check_agg_param(const struct vdaf *vdaf, struct span agg_param) {
-    (void)vdaf;
-    return agg_param.len == 0 ? OK : FAIL(INVALID_AGGREGATION_PARAMETER);
+    bool wanted = vdaf->rounds.value == NOT_EAGER;
+    return (agg_param.len > 0) == wanted ? OK : FAIL(INVALID_AGGREGATION_PARAMETER);
 }
 
 struct status vdaf_shard(const struct vdaf *vdaf, const struct shard_input inputs[], size_t count,

@@ -150,6 +150,37 @@ STEP(step_finish) {
     return respond(script, request, &finish, 0, false);
 }
 
+/* To a continuation: "finish" for its reports in reverse, or one more
+ * "continue". */
+static struct relay_verdict respond_continue(struct script *script,
+                                             const struct relay_request *request, bool reverse,
+                                             const struct verify_resp *base) {
+    struct aggregation_job_continue_req req;
+    cr_assert(status_ok(
+        aggregation_job_continue_req_decode(request->body, &script->arena, &req)));
+    struct buffer out = BUFFER_INIT;
+    struct span body;
+    size_t count = req.verify_continues.count;
+    for (size_t i = 0; i < count; i++) {
+        struct verify_resp one = *base;
+        one.report_id = req.verify_continues.items[reverse ? count - 1 - i : i].report_id;
+        cr_assert(status_ok(verify_resp_encode(&one, &out)));
+    }
+    cr_assert(status_ok(arena_copy(&script->arena, buffer_span(&out), &body)));
+    buffer_release(&out);
+    return response(body);
+}
+
+STEP(step_continue_reversed) {
+    struct verify_resp finish = {.verify_resp_type = VERIFY_RESP_TYPE_FINISH};
+    return respond_continue(script, request, true, &finish);
+}
+STEP(step_continue_again) {
+    struct verify_resp again = {.verify_resp_type = VERIFY_RESP_TYPE_CONTINUE,
+                                .payload = SPAN_OF_LITERAL("more")};
+    return respond_continue(script, request, false, &again);
+}
+
 STEP(step_foreign_location) {
     (void)request;
     (void)script;
