@@ -67,7 +67,7 @@ struct status keyfile_create(const char *path, const uint8_t key[KEYFILE_KEY_SIZ
     char text[2 * KEYFILE_KEY_SIZE + 2];
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return errno == EEXIST                      ? FAIL(CONFLICT)
+        return errno == EEXIST                     ? FAIL(CONFLICT)
                : errno == EACCES || errno == EPERM ? FAIL(PERMISSION_DENIED)
                                                    : FAIL(IO);
     }
@@ -75,8 +75,8 @@ struct status keyfile_create(const char *path, const uint8_t key[KEYFILE_KEY_SIZ
         snprintf(text + 2 * i, 3, "%02x", key[i]);
     }
     text[2 * KEYFILE_KEY_SIZE] = '\n';
-    bool written = write(fd, text, 2 * KEYFILE_KEY_SIZE + 1) == 2 * KEYFILE_KEY_SIZE + 1 &&
-                   fsync(fd) == 0;
+    bool written =
+        write(fd, text, 2 * KEYFILE_KEY_SIZE + 1) == 2 * KEYFILE_KEY_SIZE + 1 && fsync(fd) == 0;
     secret_wipe(text, sizeof(text));
     if (close(fd) != 0 || !written) {
         unlink(path);

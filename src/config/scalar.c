@@ -40,7 +40,7 @@ bool scalar_integer(const char *text, uint64_t *out) {
 
 bool scalar_duration(const char *text, uint64_t *out) {
     static const struct unit units[] = {
-        {"us", 1},       {"ms", 1000},          {"s", 1000000},        {"m", 60000000},
+        {"us", 1},         {"ms", 1000},           {"s", 1000000}, {"m", 60000000},
         {"h", 3600000000}, {"d", 24 * 3600000000}, {NULL, 0},
     };
     return scalar_with_unit(text, units, out);

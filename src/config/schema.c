@@ -93,8 +93,7 @@ static const char *range_text(const struct schema_field *field, char text[96]) {
     }
     uint64_t divisor = 1;
     const char *unit = units[field->kind].unit;
-    if (field->kind == SCHEMA_DURATION && field->min % 1000000 == 0 &&
-        field->max % 1000000 == 0) {
+    if (field->kind == SCHEMA_DURATION && field->min % 1000000 == 0 && field->max % 1000000 == 0) {
         divisor = 1000000;
         unit = "s";
     }
@@ -129,8 +128,8 @@ static bool read_choice(const struct schema_field *field, const char *text, uint
 static void choices_text(const struct schema_field *field, char text[256]) {
     size_t len = (size_t)snprintf(text, 256, "one of");
     for (size_t i = 0; field->choices[i] != NULL && len < 256; i++) {
-        len += (size_t)snprintf(text + len, 256 - len, "%s %s", i == 0 ? "" : ",",
-                                field->choices[i]);
+        len +=
+            (size_t)snprintf(text + len, 256 - len, "%s %s", i == 0 ? "" : ",", field->choices[i]);
     }
 }
 
@@ -141,9 +140,9 @@ static char *resolve_path(struct loader *loader, const char *text) {
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
     const char *slash = strrchr(loader->name, '/');
     if (strncmp(text, scheme, strlen(scheme)) == 0) {
-        return credentials == NULL ? arena_printf(loader->arena, "%s", text)
-                                   : arena_printf(loader->arena, "%s/%s", credentials,
-                                                  text + strlen(scheme));
+        return credentials == NULL
+                   ? arena_printf(loader->arena, "%s", text)
+                   : arena_printf(loader->arena, "%s/%s", credentials, text + strlen(scheme));
     }
     return text[0] == '/' || slash == NULL
                ? arena_printf(loader->arena, "%s", text)
@@ -152,8 +151,8 @@ static char *resolve_path(struct loader *loader, const char *text) {
 }
 
 static const char *copy_string(struct loader *loader, enum schema_kind kind, const char *text) {
-    char *copy = kind == SCHEMA_PATH ? resolve_path(loader, text)
-                                     : arena_printf(loader->arena, "%s", text);
+    char *copy =
+        kind == SCHEMA_PATH ? resolve_path(loader, text) : arena_printf(loader->arena, "%s", text);
     loader->no_memory |= copy == NULL;
     return copy;
 }
@@ -171,19 +170,14 @@ static bool store_scalar(struct loader *loader, const struct schema_field *field
         }
         *(const char **)slot = copy_string(loader, field->kind, text);
         return true;
-    case SCHEMA_BOOL:
-        snprintf(expected, 256, "true or false");
-        return scalar_bool(text, slot);
+    case SCHEMA_BOOL: snprintf(expected, 256, "true or false"); return scalar_bool(text, slot);
     case SCHEMA_INTEGER:
     case SCHEMA_DURATION:
     case SCHEMA_SIZE:
         snprintf(expected, 256, "%s", range_text(field, range));
         return read_number(field, text, slot);
-    case SCHEMA_CHOICE:
-        choices_text(field, expected);
-        return read_choice(field, text, slot);
-    default:
-        return false;
+    case SCHEMA_CHOICE: choices_text(field, expected); return read_choice(field, text, slot);
+    default: return false;
     }
 }
 
@@ -268,19 +262,11 @@ static void load_sections(struct loader *loader, const struct place *place,
 static void load_field(struct loader *loader, const struct place *place,
                        const struct schema_field *field, yaml_node_t *node, void *slot) {
     switch (field->kind) {
-    case SCHEMA_SECTION:
-        load_fields(loader, place, field->fields, node, slot);
-        break;
-    case SCHEMA_SECTIONS:
-        load_sections(loader, place, field, node, slot);
-        break;
+    case SCHEMA_SECTION: load_fields(loader, place, field->fields, node, slot); break;
+    case SCHEMA_SECTIONS: load_sections(loader, place, field, node, slot); break;
     case SCHEMA_STRINGS:
-    case SCHEMA_PATHS:
-        load_strings(loader, place, field, node, slot);
-        break;
-    default:
-        load_scalar(loader, place, field, node, slot);
-        break;
+    case SCHEMA_PATHS: load_strings(loader, place, field, node, slot); break;
+    default: load_scalar(loader, place, field, node, slot); break;
     }
 }
 
@@ -299,8 +285,7 @@ static void load_defaults(struct loader *loader, const struct schema_field field
     }
 }
 
-static yaml_node_t *mapping_find(struct loader *loader, const yaml_node_t *node,
-                                 const char *name) {
+static yaml_node_t *mapping_find(struct loader *loader, const yaml_node_t *node, const char *name) {
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
          pair < node->data.mapping.pairs.top; pair++) {
         yaml_node_t *key = yaml_document_get_node(loader->document, pair->key);
@@ -336,7 +321,8 @@ static void check_keys(struct loader *loader, const struct place *place,
         }
         if (i == count) {
             const char *meant = scalar_nearest(name, fields, sizeof(fields[0]), count);
-            mistake(loader, &at, key, meant == NULL ? "unknown key%s%s" : "unknown key; did you mean %s%s",
+            mistake(loader, &at, key,
+                    meant == NULL ? "unknown key%s%s" : "unknown key; did you mean %s%s",
                     meant == NULL ? "" : meant, meant == NULL ? "" : "?");
         } else if (mapping_find(loader, node, name) !=
                    yaml_document_get_node(loader->document, pair->value)) {
@@ -444,7 +430,7 @@ struct status schema_read_file(const char *path, size_t max, struct arena *arena
                                struct span *out) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return errno == ENOENT                      ? FAIL(NOT_FOUND)
+        return errno == ENOENT                     ? FAIL(NOT_FOUND)
                : errno == EACCES || errno == EPERM ? FAIL(PERMISSION_DENIED)
                                                    : FAIL(IO);
     }
@@ -453,8 +439,8 @@ struct status schema_read_file(const char *path, size_t max, struct arena *arena
     return status;
 }
 
-struct status schema_load(const struct schema_field fields[], const char *path,
-                          struct arena *arena, void *out, struct buffer *errors) {
+struct status schema_load(const struct schema_field fields[], const char *path, struct arena *arena,
+                          void *out, struct buffer *errors) {
     enum { CONFIG_MAX = 1 << 20 };
     struct span text;
     struct status status = schema_read_file(path, CONFIG_MAX, arena, &text);

@@ -47,14 +47,14 @@ struct schema_field {
     const char *name;
     enum schema_kind kind;
     size_t offset;
-    bool required;       /* where its section is given */
-    const char *initial; /* the default, as it would be written; NULL for none */
-    const char *example; /* for the sample, where there is no default */
-    uint64_t min, max;   /* INTEGER, DURATION, SIZE; both 0 for no bounds */
-    const char *const *choices;           /* CHOICE; ends with NULL */
-    const struct schema_field *fields;    /* SECTION, SECTIONS; ends with a NULL name */
-    size_t size;                          /* SECTIONS: of one struct */
-    const char *doc;                      /* one or more sentences; lines end with \n */
+    bool required;                     /* where its section is given */
+    const char *initial;               /* the default, as it would be written; NULL for none */
+    const char *example;               /* for the sample, where there is no default */
+    uint64_t min, max;                 /* INTEGER, DURATION, SIZE; both 0 for no bounds */
+    const char *const *choices;        /* CHOICE; ends with NULL */
+    const struct schema_field *fields; /* SECTION, SECTIONS; ends with a NULL name */
+    size_t size;                       /* SECTIONS: of one struct */
+    const char *doc;                   /* one or more sentences; lines end with \n */
 };
 
 /*
@@ -66,8 +66,8 @@ struct schema_field {
 struct status schema_parse(const struct schema_field fields[], struct span text, const char *name,
                            struct arena *arena, void *out, struct buffer *errors);
 /* The same from a file; a file that can't be read is INVALID_CONFIG too. */
-struct status schema_load(const struct schema_field fields[], const char *path,
-                          struct arena *arena, void *out, struct buffer *errors);
+struct status schema_load(const struct schema_field fields[], const char *path, struct arena *arena,
+                          void *out, struct buffer *errors);
 
 /* Appends a mistake that the table can't express, in the loader's own form. */
 void schema_complain(struct buffer *errors, const char *name, size_t line, const char *format, ...)
@@ -79,7 +79,6 @@ struct status schema_print_sample(const struct schema_field fields[], struct buf
 
 /* Reads a whole file of at most `max` bytes into the arena. IO,
  * PERMISSION_DENIED, NOT_FOUND, TOO_LARGE. */
-struct status schema_read_file(const char *path, size_t max, struct arena *arena,
-                               struct span *out);
+struct status schema_read_file(const char *path, size_t max, struct arena *arena, struct span *out);
 
 #endif

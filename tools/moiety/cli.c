@@ -46,13 +46,9 @@ void cli_warn(const char *format, ...) {
 
 bool cli_options(const struct command_spec *command, int *argc, char **argv, int *result) {
     switch (options_parse(command, argc, argv)) {
-    case OPTIONS_RUN:
-        return true;
-    case OPTIONS_HELP:
-        *result = EXIT_SUCCESS;
-        return false;
-    case OPTIONS_BAD:
-        break;
+    case OPTIONS_RUN: return true;
+    case OPTIONS_HELP: *result = EXIT_SUCCESS; return false;
+    case OPTIONS_BAD: break;
     }
     *result = EXIT_USAGE;
     return false;
@@ -165,7 +161,7 @@ static struct status write_whole(int fd, struct span content) {
 struct status cli_create_file(const char *path, struct span content, unsigned mode) {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
     if (fd < 0) {
-        return errno == EEXIST                      ? FAIL(CONFLICT)
+        return errno == EEXIST                     ? FAIL(CONFLICT)
                : errno == EACCES || errno == EPERM ? FAIL(PERMISSION_DENIED)
                                                    : FAIL(IO);
     }

@@ -57,9 +57,11 @@ bool cli_options(const struct command_spec *command, int *argc, char **argv, int
 
 /* ---- Commands that work on a server's database ---- */
 
-#define CLI_CONFIG_OPTION(variable)                                                      \
-    {"config", OPTION_STRING, &(variable), "FILE",                                       \
-     "moietyd's configuration; default $MOIETY_CONFIG,\nthen moietyd.yaml", NULL}
+#define CLI_CONFIG_OPTION(variable)                                                                \
+    {                                                                                              \
+        "config", OPTION_STRING, &(variable), "FILE",                                              \
+            "moietyd's configuration; default $MOIETY_CONFIG,\nthen moietyd.yaml", NULL            \
+    }
 
 struct cli_server {
     struct arena arena;

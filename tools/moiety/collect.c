@@ -37,7 +37,8 @@ static const struct option_spec options[] = {
      "what survives a crash; default: the task's file\nwith .state behind it", NULL},
     {"journal", OPTION_STRING, &o.journal, "FILE",
      "every result is kept here too, as JSON lines;\ndefault: the task's file with .results "
-     "behind it", NULL},
+     "behind it",
+     NULL},
     {"abandon", OPTION_FLAG, &o.abandon, NULL,
      "forget the collection that was under way; what it\nhad collected is lost", NULL},
     CLI_HTTP_OPTIONS(o.http),
@@ -133,8 +134,7 @@ static bool save_state(const struct run *run, const struct moiety_collection *jo
         .request = span_of(request, len),
         .job_url = moiety_collection_created(job) ? moiety_collection_url(job) : NULL,
         .stored = stored};
-    struct status status =
-        collect_state_write(run->state_path, run->file.task.id.bytes, &state);
+    struct status status = collect_state_write(run->state_path, run->file.task.id.bytes, &state);
     if (!status_ok(status)) {
         cli_fail_status(status, "%s can't be written, so nothing more is asked for",
                         run->state_path);
@@ -145,8 +145,8 @@ static bool save_state(const struct run *run, const struct moiety_collection *jo
 /* Takes up what an earlier run left; `*job` stays NULL if there is nothing. */
 static bool resume(struct run *run, struct moiety_collection **job, bool *stored) {
     struct collect_state state;
-    struct status status = collect_state_read(run->state_path, run->file.task.id.bytes,
-                                              &run->arena, &state);
+    struct status status =
+        collect_state_read(run->state_path, run->file.task.id.bytes, &run->arena, &state);
     if (status.code == STATUS_NOT_FOUND) {
         return true;
     }
@@ -155,8 +155,8 @@ static bool resume(struct run *run, struct moiety_collection **job, bool *stored
                  run->state_path);
         return false;
     }
-    enum moiety_result result = moiety_collection_load(
-        run->collector, state.request.data, state.request.len, state.job_url, job);
+    enum moiety_result result = moiety_collection_load(run->collector, state.request.data,
+                                                       state.request.len, state.job_url, job);
     if (result != MOIETY_OK) {
         fail_result(result, run->state_path);
         return false;
@@ -191,8 +191,8 @@ static enum moiety_result read_answer(struct moiety_collection *job,
         return moiety_collection_answer(job, 0, NULL, NULL, NULL, 0, out);
     }
     return moiety_collection_answer(job, response->status, cli_http_header(response, "Location"),
-                                    cli_http_header(response, "Content-Type"),
-                                    response->body.data, response->body.len, out);
+                                    cli_http_header(response, "Content-Type"), response->body.data,
+                                    response->body.len, out);
 }
 
 /* The leader said no. What it keeps nothing of is over; wrong credentials may
@@ -279,24 +279,23 @@ static int keep_and_print(const struct run *run, const struct moiety_collection 
                           const struct moiety_aggregate *aggregate, uint64_t batch) {
     struct buffer line = BUFFER_INIT, shown = BUFFER_INIT;
     const char *url = moiety_collection_url(job);
-    struct status status =
-        result_print(aggregate, batch, &run->labels, RESULT_JSON, 0, url, &line);
+    struct status status = result_print(aggregate, batch, &run->labels, RESULT_JSON, 0, url, &line);
     if (status_ok(status)) {
         status = collect_journal_append(run->journal_path, url, buffer_span(&line));
     }
     if (status_ok(status)) {
-        status = result_print(aggregate, batch, &run->labels, run->format, terminal_columns(),
-                              url, &shown);
+        status = result_print(aggregate, batch, &run->labels, run->format, terminal_columns(), url,
+                              &shown);
     }
-    if (status_ok(status) && (fwrite(shown.data, 1, shown.len, stdout) != shown.len ||
-                              fflush(stdout) != 0)) {
+    if (status_ok(status) &&
+        (fwrite(shown.data, 1, shown.len, stdout) != shown.len || fflush(stdout) != 0)) {
         status = FAIL(IO);
     }
     buffer_release(&line);
     buffer_release(&shown);
-    return status_ok(status) ? EXIT_SUCCESS
-                             : cli_fail_status(status, "the result can't be kept in %s",
-                                               run->journal_path);
+    return status_ok(status)
+               ? EXIT_SUCCESS
+               : cli_fail_status(status, "the result can't be kept in %s", run->journal_path);
 }
 
 /* Tells the leader to forget the job, so that the next request for a
@@ -304,17 +303,18 @@ static int keep_and_print(const struct run *run, const struct moiety_collection 
 static int delete_job(const struct run *run, const struct moiety_collection *job) {
     enum { TRIES = 8 };
     for (unsigned attempt = 0; attempt < TRIES; attempt++) {
-        struct http_client_response *response = cli_http_call(
-            &o.http, "DELETE", moiety_collection_url(job), NULL, run->file.collector_token,
-            SPAN_EMPTY);
+        struct http_client_response *response =
+            cli_http_call(&o.http, "DELETE", moiety_collection_url(job), NULL,
+                          run->file.collector_token, SPAN_EMPTY);
         bool answered = response != NULL && status_ok(response->outcome);
-        bool gone = answered && (response->status < 300 || response->status == 404 ||
-                                 response->status == 410);
+        bool gone = answered &&
+                    (response->status < 300 || response->status == 404 || response->status == 410);
         int64_t pause_ms = cli_http_backoff_ms(response, attempt);
-        if (!gone && (attempt + 1 == TRIES || (answered && response->status < 500 &&
-                                               response->status != 429))) {
+        if (!gone && (attempt + 1 == TRIES ||
+                      (answered && response->status < 500 && response->status != 429))) {
             cli_fail("the result is kept, but the leader can't be told to forget the job: %s; run "
-                     "the same command again", cli_http_explain(response));
+                     "the same command again",
+                     cli_http_explain(response));
             http_client_response_free(response);
             return EXIT_FAILURE;
         }
@@ -403,9 +403,9 @@ static bool prepare(struct run *run) {
         return false;
     }
     struct moiety_task task = task_file_library_task(&run->file);
-    enum moiety_result made = moiety_collector_key_import(
-        hpke_provider_default(), run->file.collector_key.data, run->file.collector_key.len,
-        &run->key);
+    enum moiety_result made =
+        moiety_collector_key_import(hpke_provider_default(), run->file.collector_key.data,
+                                    run->file.collector_key.len, &run->key);
     if (made == MOIETY_OK) {
         made = moiety_collector_new(&task, run->key, hpke_provider_default(), &run->collector);
     }

@@ -16,7 +16,8 @@ static struct {
 static const struct option_spec options[] = {
     {"config", OPTION_STRING, &o.config, "FILE",
      "examine all tasks of the server with this\nconfiguration of moietyd", NULL},
-    {"ca", OPTION_STRING, &o.ca, "FILE", "whom to trust for TLS (PEM); default: the system's", NULL},
+    {"ca", OPTION_STRING, &o.ca, "FILE", "whom to trust for TLS (PEM); default: the system's",
+     NULL},
     {"certificate", OPTION_STRING, &o.certificate, "FILE", "our TLS certificate (PEM)", NULL},
     {"key", OPTION_STRING, &o.key, "FILE", "and its key (PEM)", NULL},
     {"allow-plain-http", OPTION_FLAG, &o.allow_plain_http, NULL,
@@ -47,8 +48,10 @@ static void examine(struct doctor *doctor, const struct task_file *file) {
     bool helper =
         doctor_check_endpoint(doctor, "helper", c->helper_aggregator_endpoint, &helper_key);
     if (c->min_batch_size < SMALL_BATCH) {
-        doctor_warn(doctor, "the minimum batch size is %llu; under 100 a result says too much "
-                            "about each person", (unsigned long long)c->min_batch_size);
+        doctor_warn(doctor,
+                    "the minimum batch size is %llu; under 100 a result says too much "
+                    "about each person",
+                    (unsigned long long)c->min_batch_size);
     }
     if (leader) {
         doctor_check_client(doctor, file);
@@ -86,7 +89,8 @@ static struct task_file file_of_row(const struct served_task *task) {
         .verify_keys = task->verify_keys,
         .verify_key_count = task->verify_key_count,
         .aggregator = {.name = peer->name,
-                       .dialect = peer->dialect == TASK_DIALECT_JANUS ? "janus-2026-08" : "draft-18",
+                       .dialect =
+                           peer->dialect == TASK_DIALECT_JANUS ? "janus-2026-08" : "draft-18",
                        .token = peer->token},
     };
 }

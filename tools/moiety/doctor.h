@@ -4,8 +4,8 @@
 
 #include "dap/problem.h"
 #include "dap/url.h"
-#include "task_file.h"
 #include "net/http_client.h"
+#include "task_file.h"
 
 /* An examination: what was found so far, and what it takes to look. */
 struct doctor {
@@ -30,9 +30,9 @@ struct doctor_answer {
     struct span content_type;
     struct span location;
     struct span retry_after;
-    const char *date;        /* NULL if there was none */
+    const char *date; /* NULL if there was none */
     bool has_problem;
-    struct problem problem;  /* if has_problem */
+    struct problem problem; /* if has_problem */
 };
 
 /* Sends a request; false was found bad: no HTTP answer came. `token` may be

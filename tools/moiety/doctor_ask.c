@@ -2,9 +2,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "cli.h"
 #include "dap/hpke_choice.h"
 #include "dap/media_type.h"
-#include "cli.h"
 #include "doctor.h"
 
 #include <curl/curl.h>
@@ -17,13 +17,13 @@ static void finding(const char *mark, const char *format, va_list arguments) {
     printf("\n");
 }
 
-#define DOCTOR_FINDING(function, member, mark)                        \
-    void function(struct doctor *doctor, const char *format, ...) {  \
-        va_list arguments;                                           \
-        va_start(arguments, format);                                 \
-        finding(mark, format, arguments);                            \
-        va_end(arguments);                                           \
-        doctor->member++;                                            \
+#define DOCTOR_FINDING(function, member, mark)                                                     \
+    void function(struct doctor *doctor, const char *format, ...) {                                \
+        va_list arguments;                                                                         \
+        va_start(arguments, format);                                                               \
+        finding(mark, format, arguments);                                                          \
+        va_end(arguments);                                                                         \
+        doctor->member++;                                                                          \
     }
 DOCTOR_FINDING(doctor_good, good, "good   ")
 DOCTOR_FINDING(doctor_warn, warnings, "warning")
@@ -36,16 +36,12 @@ static const char *unreachable(enum status_code code) {
     case STATUS_VERIFY_FAILED:
         return "its TLS certificate isn't one we trust; is --ca right, and does the certificate "
                "name this host?";
-    case STATUS_TIMEOUT:
-        return "it does not answer in time; is a firewall in between?";
+    case STATUS_TIMEOUT: return "it does not answer in time; is a firewall in between?";
     case STATUS_FORBIDDEN:
         return "plain http to another machine would show tokens to the network; serve https";
-    case STATUS_IO:
-        return "a TLS file of ours can't be used";
-    case STATUS_INVALID_ARGUMENT:
-        return "the URL makes no sense";
-    default:
-        return "it can't be reached; does moietyd run there, and is the address right?";
+    case STATUS_IO: return "a TLS file of ours can't be used";
+    case STATUS_INVALID_ARGUMENT: return "the URL makes no sense";
+    default: return "it can't be reached; does moietyd run there, and is the address right?";
     }
 }
 
@@ -90,8 +86,8 @@ bool doctor_ask(struct doctor *doctor, const char *method, const char *url, stru
         headers[request.header_count++] = HTTP_HEADER("Content-Type", span_of_string(media));
     }
     if (token.len > 0) {
-        char *bearer = arena_printf(&doctor->arena, "Bearer %.*s", (int)token.len,
-                                    (const char *)token.data);
+        char *bearer =
+            arena_printf(&doctor->arena, "Bearer %.*s", (int)token.len, (const char *)token.data);
         headers[request.header_count++] =
             HTTP_HEADER("Authorization", span_of_string(bearer == NULL ? "" : bearer));
     }
@@ -123,8 +119,10 @@ static void check_clock(struct doctor *doctor, const char *role, const char *dat
     long long amount = skew < 0 ? -skew : skew;
     const char *way = skew < 0 ? "behind" : "ahead of";
     if (amount >= SKEW_BAD_S) {
-        doctor_bad(doctor, "the %s's clock is %lld s %s ours: reports will be refused as too early "
-                           "or too old; set both by NTP", role, amount, way);
+        doctor_bad(doctor,
+                   "the %s's clock is %lld s %s ours: reports will be refused as too early "
+                   "or too old; set both by NTP",
+                   role, amount, way);
     } else if (amount >= SKEW_WARN_S) {
         doctor_warn(doctor, "the %s's clock is %lld s %s ours", role, amount, way);
     } else {
@@ -147,8 +145,10 @@ static bool check_keys(struct doctor *doctor, const char *role, const char *url,
     if (status.code == STATUS_UNSUPPORTED_ALGORITHM) {
         doctor_bad(doctor, "the %s advertises no HPKE key with algorithms that we have", role);
     } else if (!status_ok(status)) {
-        doctor_bad(doctor, "the %s's hpke_config is no list of HPKE keys: it may speak another "
-                           "draft of DAP", role);
+        doctor_bad(doctor,
+                   "the %s's hpke_config is no list of HPKE keys: it may speak another "
+                   "draft of DAP",
+                   role);
     } else {
         doctor_good(doctor, "the %s answers at %s, with HPKE key %u", role, url, chosen.id);
         if (config != NULL) {
@@ -161,8 +161,7 @@ static bool check_keys(struct doctor *doctor, const char *role, const char *url,
 bool doctor_check_endpoint(struct doctor *doctor, const char *role, struct span endpoint,
                            struct hpke_config *config) {
     struct doctor_answer answer;
-    const char *url =
-        resource_url(endpoint, RESOURCE_HPKE_CONFIG, NULL, NULL, &doctor->arena);
+    const char *url = resource_url(endpoint, RESOURCE_HPKE_CONFIG, NULL, NULL, &doctor->arena);
     if (url == NULL || !doctor_ask(doctor, "GET", url, SPAN_EMPTY, NULL, SPAN_EMPTY, &answer)) {
         return false;
     }

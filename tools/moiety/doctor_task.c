@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/secret.h"
+#include "cli.h"
 #include "dap/batch.h"
 #include "dap/binding.h"
 #include "dap/media_type.h"
 #include "dap/retry_after.h"
-#include "hpke/provider/default.h"
-#include "cli.h"
 #include "doctor.h"
+#include "hpke/provider/default.h"
 #include "wire/writer.h"
 
 #include <unistd.h>
@@ -18,8 +18,10 @@ static bool no_task(const struct doctor_answer *answer) {
 
 static void say_unexpected(struct doctor *doctor, const char *role, const char *what,
                            const struct doctor_answer *answer) {
-    doctor_bad(doctor, "the %s answers %d to %s%s%s: it may speak another draft of DAP or another "
-                       "dialect", role, answer->status, what,
+    doctor_bad(doctor,
+               "the %s answers %d to %s%s%s: it may speak another draft of DAP or another "
+               "dialect",
+               role, answer->status, what,
                answer->has_problem && answer->problem.detail != NULL ? ", saying: " : "",
                answer->has_problem && answer->problem.detail != NULL ? answer->problem.detail : "");
 }
@@ -27,8 +29,8 @@ static void say_unexpected(struct doctor *doctor, const char *role, const char *
 /* Asks for a resource that can't be there: the answer tells about the task and
  * the token, and nothing changes. */
 static bool check_access(struct doctor *doctor, const char *role, const char *party,
-                         struct span endpoint, enum resource resource,
-                         const struct task_file *file, struct span token) {
+                         struct span endpoint, enum resource resource, const struct task_file *file,
+                         struct span token) {
     struct doctor_answer answer;
     struct job_id nowhere;
     if (hpke_provider_default()->random(nowhere.bytes, sizeof(nowhere.bytes)) != 0) {
@@ -39,8 +41,9 @@ static bool check_access(struct doctor *doctor, const char *role, const char *pa
         return false;
     }
     if (answer.status == 401 || answer.status == 403) {
-        doctor_bad(doctor, "the %s refuses the %s's credentials: its token for this task is "
-                           "another one; import matching files again, or `moiety peer set`",
+        doctor_bad(doctor,
+                   "the %s refuses the %s's credentials: its token for this task is "
+                   "another one; import matching files again, or `moiety peer set`",
                    role, party);
     } else if (no_task(&answer)) {
         doctor_bad(doctor, "the %s does not know this task: `moiety task import` its file there",
@@ -59,9 +62,8 @@ void doctor_check_client(struct doctor *doctor, const struct task_file *file) {
     const char *url = resource_url(file->task.configuration.leader_aggregator_endpoint,
                                    RESOURCE_REPORTS, &file->task.id, NULL, &doctor->arena);
     /* An upload of no reports: nothing is stored, whatever the answer. */
-    if (url == NULL ||
-        !doctor_ask(doctor, "POST", url, SPAN_EMPTY, media_type_string(MEDIA_UPLOAD_REQ),
-                    SPAN_EMPTY, &answer)) {
+    if (url == NULL || !doctor_ask(doctor, "POST", url, SPAN_EMPTY,
+                                   media_type_string(MEDIA_UPLOAD_REQ), SPAN_EMPTY, &answer)) {
         return;
     }
     if (no_task(&answer)) {
@@ -79,9 +81,8 @@ void doctor_check_client(struct doctor *doctor, const struct task_file *file) {
 }
 
 void doctor_check_collector(struct doctor *doctor, const struct task_file *file) {
-    check_access(doctor, "leader", "collector",
-                 file->task.configuration.leader_aggregator_endpoint, RESOURCE_COLLECTION_JOBS,
-                 file, file->collector_token);
+    check_access(doctor, "leader", "collector", file->task.configuration.leader_aggregator_endpoint,
+                 RESOURCE_COLLECTION_JOBS, file, file->collector_token);
 }
 
 /* ---- Does the helper have the same TaskConfiguration? ---- */
@@ -128,8 +129,8 @@ static struct status encode_probe(struct doctor *doctor, const struct task_file 
                                   const struct hpke_config *key, struct buffer *out) {
     struct verify_init init;
     struct batch batch = {.mode = file->task.configuration.batch_mode};
-    struct aggregation_job_init_req request = {
-        .verification_key_id = file->verify_keys[0].id, .verify_inits = {&init, 1}};
+    struct aggregation_job_init_req request = {.verification_key_id = file->verify_keys[0].id,
+                                               .verify_inits = {&init, 1}};
     TRY(seal_probe(doctor, file, key, &init));
     if (hpke_provider_default()->random(batch.id.bytes, sizeof(batch.id.bytes)) != 0) {
         return FAIL(CRYPTO);
@@ -163,8 +164,8 @@ static bool wait_for_answer(struct doctor *doctor, const char *url, struct span 
     enum { TRIES = 10, WAIT_MAX_S = 5 };
     for (int i = 0; i < TRIES && answer->status == 200 && answer->body.len == 0; i++) {
         uint64_t wait_s = 1;
-        struct status status = retry_after_parse(answer->retry_after, clock_now_s(&clock_system),
-                                                 WAIT_MAX_S, &wait_s);
+        struct status status =
+            retry_after_parse(answer->retry_after, clock_now_s(&clock_system), WAIT_MAX_S, &wait_s);
         sleep(status_ok(status) && wait_s > 0 ? (unsigned)wait_s : 1);
         if (!doctor_ask(doctor, "GET", url, token, NULL, SPAN_EMPTY, answer)) {
             return false;
@@ -179,19 +180,18 @@ static void probe_configuration(struct doctor *doctor, const struct task_file *f
     struct buffer body = BUFFER_INIT;
     struct doctor_answer answer, ignored;
     char *location = NULL;
-    const char *url = resource_url(endpoint, RESOURCE_AGGREGATION_JOBS, &file->task.id, NULL,
-                                   &doctor->arena);
+    const char *url =
+        resource_url(endpoint, RESOURCE_AGGREGATION_JOBS, &file->task.id, NULL, &doctor->arena);
     struct status status = url == NULL ? FAIL(NO_MEMORY) : encode_probe(doctor, file, key, &body);
     if (!status_ok(status)) {
         doctor_bad(doctor, "no probe can be made: %s", status_text(status.code));
     } else if (doctor_ask(doctor, "POST", url, file->aggregator.token,
                           media_type_string(MEDIA_AGGREGATION_JOB_INIT_REQ), buffer_span(&body),
                           &answer)) {
-        bool located =
-            answer.location.len > 0 &&
-            status_ok(location_resolve(endpoint, RESOURCE_AGGREGATION_JOBS, &file->task.id,
-                                       span_of_string(url), answer.location, &doctor->arena,
-                                       &location));
+        bool located = answer.location.len > 0 &&
+                       status_ok(location_resolve(endpoint, RESOURCE_AGGREGATION_JOBS,
+                                                  &file->task.id, span_of_string(url),
+                                                  answer.location, &doctor->arena, &location));
         if (!located || wait_for_answer(doctor, location, file->aggregator.token, &answer)) {
             judge_probe(doctor, &answer);
         }
@@ -216,8 +216,9 @@ void doctor_check_leader(struct doctor *doctor, const struct task_file *file,
                     file->aggregator.dialect);
         return;
     }
-    if (check_access(doctor, "helper", "leader", file->task.configuration.helper_aggregator_endpoint,
-                     RESOURCE_AGGREGATION_JOBS, file, file->aggregator.token)) {
+    if (check_access(doctor, "helper", "leader",
+                     file->task.configuration.helper_aggregator_endpoint, RESOURCE_AGGREGATION_JOBS,
+                     file, file->aggregator.token)) {
         probe_configuration(doctor, file, helper_key);
     }
 }

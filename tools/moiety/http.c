@@ -6,11 +6,11 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "cli.h"
 #include "dap/media_type.h"
 #include "dap/problem.h"
 #include "dap/retry_after.h"
 #include "hpke/provider/default.h"
-#include "cli.h"
 
 bool cli_http_start(struct cli_http *http) {
     const struct http_client_config config = {.allow_plain_http = http->allow_plain_http,
@@ -60,9 +60,9 @@ struct http_client_response *cli_http_call(const struct cli_http *http, const ch
 
 const char *cli_http_header(struct http_client_response *response, const char *name) {
     struct span value = http_client_response_header(response, name);
-    return value.data == NULL ? NULL
-                              : arena_printf(&response->arena, "%.*s", (int)value.len,
-                                             (const char *)value.data);
+    return value.data == NULL
+               ? NULL
+               : arena_printf(&response->arena, "%.*s", (int)value.len, (const char *)value.data);
 }
 
 const char *cli_http_explain(struct http_client_response *response) {
@@ -76,10 +76,10 @@ const char *cli_http_explain(struct http_client_response *response) {
                             response->reason);
     } else if (media_type_matches(http_client_response_header(response, "Content-Type"),
                                   MEDIA_PROBLEM) &&
-               status_ok(problem_decode(buffer_span(&response->body), &response->arena,
-                                        &problem))) {
-        const char *what = status_problem(problem.code) == NULL ? problem.title
-                                                                : status_problem(problem.code);
+               status_ok(
+                   problem_decode(buffer_span(&response->body), &response->arena, &problem))) {
+        const char *what =
+            status_problem(problem.code) == NULL ? problem.title : status_problem(problem.code);
         text = arena_printf(&response->arena, "%d %s%s%s", response->status,
                             what == NULL ? "" : what, problem.detail == NULL ? "" : ": ",
                             problem.detail == NULL ? "" : problem.detail);

@@ -12,14 +12,20 @@ struct cli_http {
     struct http_client *client;
 };
 
-#define CLI_HTTP_OPTIONS(http)                                                               \
-    {"ca", OPTION_STRING, &(http).ca, "FILE",                                                \
-     "whom to trust for TLS (PEM); default: the system's", NULL},                            \
-    {"certificate", OPTION_STRING, &(http).certificate, "FILE", "our TLS certificate (PEM)", \
-     NULL},                                                                                  \
-    {"key", OPTION_STRING, &(http).key, "FILE", "and its key (PEM)", NULL},                  \
-    {"allow-plain-http", OPTION_FLAG, &(http).allow_plain_http, NULL,                        \
-     "talk plain http to other machines", NULL}
+#define CLI_HTTP_OPTIONS(http)                                                                     \
+    {                                                                                              \
+        "ca",                                                                                      \
+        OPTION_STRING,                                                                             \
+        &(http).ca,                                                                                \
+        "FILE",                                                                                    \
+        "whom to trust for TLS (PEM); default: the system's",                                      \
+        NULL},                                                                                     \
+        {"certificate", OPTION_STRING, &(http).certificate, "FILE", "our TLS certificate (PEM)",   \
+         NULL},                                                                                    \
+        {"key", OPTION_STRING, &(http).key, "FILE", "and its key (PEM)", NULL}, {                  \
+        "allow-plain-http", OPTION_FLAG, &(http).allow_plain_http, NULL,                           \
+            "talk plain http to other machines", NULL                                              \
+    }
 
 /* False was said. */
 bool cli_http_start(struct cli_http *http);

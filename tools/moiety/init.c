@@ -5,9 +5,9 @@
 #include <sys/stat.h>
 
 #include "base/secret.h"
+#include "cli.h"
 #include "config/keyfile.h"
 #include "hpke/provider/default.h"
-#include "cli.h"
 
 static const char *listen_address = "127.0.0.1:8080";
 static const char *admin_address, *base_path, *certificate, *key;
@@ -17,8 +17,10 @@ static const struct option_spec options[] = {
     {"listen", OPTION_STRING, &listen_address, "ADDRESS",
      "numeric address and port to serve DAP on; default\n127.0.0.1:8080", NULL},
     {"admin", OPTION_STRING, &admin_address, "ADDRESS", "serve metrics and probes here too", NULL},
-    {"base-path", OPTION_STRING, &base_path, "PATH", "path of the endpoint URL, such as /dap", NULL},
-    {"tls-certificate", OPTION_STRING, &certificate, "FILE", "serve HTTPS with this chain (PEM)", NULL},
+    {"base-path", OPTION_STRING, &base_path, "PATH", "path of the endpoint URL, such as /dap",
+     NULL},
+    {"tls-certificate", OPTION_STRING, &certificate, "FILE", "serve HTTPS with this chain (PEM)",
+     NULL},
     {"tls-key", OPTION_STRING, &key, "FILE", "and its private key (PEM)", NULL},
     {"allow-plain-http", OPTION_FLAG, &allow_plain_http, NULL,
      "serve plain HTTP beyond this machine, as behind\na proxy that ends TLS", NULL},

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "aggregator/keyring.h"
-#include "hpke/provider/default.h"
 #include "cli.h"
+#include "hpke/provider/default.h"
 #include "wire/base64url.h"
 
 static const char *config_path;
@@ -69,9 +69,8 @@ static int print_keys(struct cli_server *server) {
         const char *public_key = base64url_string(&server->arena, key->public_key);
         printf("%-4u %-11s %-21s %-21s %-7s %-18s %s\n", key->id, states[key->state],
                cli_format_time((uint64_t)(key->state_since / 1000000), since),
-               cli_format_time((uint64_t)(key->created_at / 1000000), made),
-               kem_name(key->kem_id), aead_name(key->aead_id),
-               public_key == NULL ? "" : public_key);
+               cli_format_time((uint64_t)(key->created_at / 1000000), made), kem_name(key->kem_id),
+               aead_name(key->aead_id), public_key == NULL ? "" : public_key);
     }
     if (list.count == 0) {
         printf("(none yet: moietyd makes one at its first start)\n");

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/scalar.h"
 #include "cli.h"
+#include "config/scalar.h"
 
 static const struct cli_command commands[] = {
     {NULL, "init", "write a first configuration and wrapping key for moietyd", init_main},

@@ -123,7 +123,7 @@ static int set_peer(struct cli_server *server, const char *name) {
         status = task_file_new_token(&server->arena, &token, &peer.token_hash);
     }
     peer.token_hash = o.no_token ? SPAN_EMPTY : peer.token_hash;
-    peer.certificate_name = o.no_certificate ? NULL
+    peer.certificate_name = o.no_certificate        ? NULL
                             : o.certificate != NULL ? o.certificate
                                                     : peer.certificate_name;
     peer.dialect = o.dialect != NULL ? o.dialect : peer.dialect;

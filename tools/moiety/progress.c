@@ -68,7 +68,6 @@ void progress_end(struct progress *progress, uint64_t done) {
         fprintf(stderr, "\n");
         return;
     }
-    fprintf(stderr, "%s %s in %.1f s, %s a second\n", cli_format_count(done, count),
-            progress->what, elapsed,
-            cli_format_count(elapsed > 0 ? (uint64_t)((double)done / elapsed) : 0, rate));
+    fprintf(stderr, "%s %s in %.1f s, %s a second\n", cli_format_count(done, count), progress->what,
+            elapsed, cli_format_count(elapsed > 0 ? (uint64_t)((double)done / elapsed) : 0, rate));
 }

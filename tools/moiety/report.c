@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli.h"
 #include "config/schema.h"
 #include "dap/messages.h"
-#include "cli.h"
 #include "task_file.h"
 #include "wire/base64url.h"
 
@@ -92,7 +92,8 @@ static int decode(const char *path, struct arena *arena) {
     status = upload_request_decode(unwrap(arena, input), arena, &request);
     if (!status_ok(status) || request.reports.count == 0) {
         return cli_fail("%s: expected one or more encoded reports (DAP's Report), found %zu bytes "
-                        "of something else", path, input.len);
+                        "of something else",
+                        path, input.len);
     }
     for (size_t i = 0; i < request.reports.count; i++) {
         print_report(arena, &request.reports.items[i], file.task.configuration.time_precision);

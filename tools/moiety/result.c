@@ -7,8 +7,7 @@
 #include "cli.h"
 #include "config/schema.h"
 
-struct status result_labels_read(const char *path, struct arena *arena,
-                                 struct result_labels *out) {
+struct status result_labels_read(const char *path, struct arena *arena, struct result_labels *out) {
     enum { LABELS_MAX = 64 << 20 };
     struct span text;
     size_t lines = 0;
@@ -42,8 +41,7 @@ static const char *label_of(const struct result_labels *labels, size_t i) {
 
 static struct status print_bar(uint64_t value, uint64_t largest, unsigned width,
                                struct buffer *out) {
-    unsigned length =
-        largest == 0 ? 0 : (unsigned)((unsigned __int128)value * width / largest);
+    unsigned length = largest == 0 ? 0 : (unsigned)((unsigned __int128)value * width / largest);
     for (unsigned i = 0; i < length; i++) {
         TRY(buffer_append_u8(out, '#'));
     }
@@ -124,8 +122,7 @@ static json_t *result_json(const struct moiety_aggregate *aggregate, uint64_t ba
                              (json_int_t)moiety_aggregate_duration_s(aggregate));
     json_t *values = json_array(), *names = json_array();
     for (size_t i = 0; i < moiety_aggregate_len(aggregate); i++) {
-        json_array_append_new(values,
-                              json_string(moiety_aggregate_value(aggregate, i)->decimal));
+        json_array_append_new(values, json_string(moiety_aggregate_value(aggregate, i)->decimal));
         json_array_append_new(names, json_string(label_of(labels, i)));
     }
     json_object_set_new(root, "values", values);
@@ -154,12 +151,9 @@ struct status result_print(const struct moiety_aggregate *aggregate, uint64_t ba
                            const struct result_labels *labels, enum result_format format,
                            unsigned columns, const char *job_url, struct buffer *out) {
     switch (format) {
-    case RESULT_TEXT:
-        return print_text(aggregate, batch, labels, columns, out);
-    case RESULT_CSV:
-        return print_csv(aggregate, batch, labels, out);
-    case RESULT_JSON:
-        return print_json(aggregate, batch, labels, job_url, out);
+    case RESULT_TEXT: return print_text(aggregate, batch, labels, columns, out);
+    case RESULT_CSV: return print_csv(aggregate, batch, labels, out);
+    case RESULT_JSON: return print_json(aggregate, batch, labels, job_url, out);
     }
     return FAIL(INVALID_ARGUMENT);
 }

@@ -6,9 +6,9 @@
 
 #include "aggregator/auth.h"
 #include "base/secret.h"
+#include "cli.h"
 #include "config/schema.h"
 #include "hpke/provider/default.h"
-#include "cli.h"
 #include "moiety/collector.h"
 #include "wire/base64url.h"
 
@@ -67,8 +67,8 @@ static struct span read_bytes(struct file_reader *reader, const json_t *object, 
     }
     if (!reader->failed && (!status_ok(base64url_decode_any(reader->arena, text, &bytes)) ||
                             (len != 0 && bytes.len != len))) {
-        file_fail(reader, key, len == 32 ? "32 bytes in unpadded base64url"
-                                         : "bytes in unpadded base64url");
+        file_fail(reader, key,
+                  len == 32 ? "32 bytes in unpadded base64url" : "bytes in unpadded base64url");
     }
     return bytes;
 }
@@ -114,7 +114,8 @@ static void read_verify_keys(struct file_reader *reader, const json_t *root,
 static void read_settings(struct file_reader *reader, const json_t *root, struct task_file *out) {
     const json_t *settings = json_object_get(root, "settings");
     char *text = settings == NULL ? NULL : json_dumps(settings, JSON_COMPACT | JSON_SORT_KEYS);
-    if (text != NULL && !status_ok(arena_copy(reader->arena, span_of_string(text), &out->settings))) {
+    if (text != NULL &&
+        !status_ok(arena_copy(reader->arena, span_of_string(text), &out->settings))) {
         file_fail(reader, "settings", "less: out of memory");
     }
     free(text);
@@ -259,9 +260,9 @@ static void set_aggregator(json_t *root, const struct task_file *file) {
         json_object_set_new(root, "collector", peer_json(&file->collector));
     }
     if (file->settings.len > 0) {
-        json_object_set_new(root, "settings",
-                            json_loadb((const char *)file->settings.data, file->settings.len, 0,
-                                       NULL));
+        json_object_set_new(
+            root, "settings",
+            json_loadb((const char *)file->settings.data, file->settings.len, 0, NULL));
     }
 }
 

@@ -16,10 +16,12 @@ static struct {
 static const struct option_spec import_options[] = {
     CLI_CONFIG_OPTION(o.config),
     {"peer", OPTION_STRING, &o.peer, "NAME",
-     "the other aggregator is this peer, which the\nserver knows: use its credentials, not the file's", NULL},
+     "the other aggregator is this peer, which the\nserver knows: use its credentials, not the file's",
+     NULL},
     {"peer-certificate", OPTION_STRING, &o.peer_certificate, "NAME",
      "the leader may show a TLS certificate of this\nname instead of its token, such as\n"
-     "DNS:leader.example", NULL},
+     "DNS:leader.example",
+     NULL},
     {"collector-certificate", OPTION_STRING, &o.collector_certificate, "NAME",
      "and so may the collector", NULL},
     {"allow-small-batches", OPTION_FLAG, &o.allow_small_batches, NULL,
@@ -40,7 +42,8 @@ static const struct command_spec import_command = {
 
 static const struct option_spec export_options[] = {
     CLI_CONFIG_OPTION(o.config),
-    {"as", OPTION_STRING, &o.as, "PARTY", "leader, helper or client; default: what this\nserver is", NULL},
+    {"as", OPTION_STRING, &o.as, "PARTY", "leader, helper or client; default: what this\nserver is",
+     NULL},
     {"out", OPTION_STRING, &o.out, "FILE", "default: TASK.PARTY.json here", NULL},
     {.name = NULL},
 };
@@ -149,8 +152,8 @@ static int store_import(struct cli_server *server, const char *path, struct impo
     struct status status = store_run(server->store, STORE_WRITE, run_import, import);
     if (status.code == STATUS_CONFLICT) {
         return cli_fail("%s: this server has task %s already, with other parameters; "
-                        "`moiety task show` and `moiety task set` may help", path,
-                        task_id_text(import->task.id, text));
+                        "`moiety task show` and `moiety task set` may help",
+                        path, task_id_text(import->task.id, text));
     }
     if (!status_ok(status)) {
         return cli_fail_status(status, "%s can't be imported", path);
@@ -185,8 +188,8 @@ static int import_file(struct cli_server *server, const char *path) {
     }
     if (file.task.configuration.min_batch_size < SMALL_BATCH && !o.allow_small_batches) {
         return cli_fail("%s: a minimum batch size of %llu says too much about each person; "
-                        "--allow-small-batches accepts it, for tests", path,
-                        (unsigned long long)file.task.configuration.min_batch_size);
+                        "--allow-small-batches accepts it, for tests",
+                        path, (unsigned long long)file.task.configuration.min_batch_size);
     }
     struct status status = task_table_read(server, &table);
     if (status_ok(status)) {
@@ -233,8 +236,7 @@ static bool export_kind(const struct served_task *task, enum task_file_kind *out
         return true;
     }
     cli_fail("this server is the %s and has what it takes to write the %s and client's files",
-             task_file_kind_name(own),
-             own == TASK_FILE_LEADER ? "leader's, helper's" : "helper's");
+             task_file_kind_name(own), own == TASK_FILE_LEADER ? "leader's, helper's" : "helper's");
     return false;
 }
 

@@ -41,7 +41,8 @@ const struct store_task *task_table_find(const struct task_table *table, const c
     }
     if (found == NULL) {
         cli_fail("this server has no task whose id starts with \"%s\"; `moiety task list` shows "
-                 "them", prefix);
+                 "them",
+                 prefix);
     }
     return found;
 }

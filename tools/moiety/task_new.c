@@ -5,10 +5,10 @@
 #include <strings.h>
 
 #include "base/secret.h"
+#include "cli.h"
 #include "dap/interval.h"
 #include "dap/url.h"
 #include "hpke/provider/default.h"
-#include "cli.h"
 #include "moiety/collector.h"
 #include "task_file.h"
 #include "wire/base64url.h"
@@ -32,15 +32,15 @@ static struct {
 static const struct option_spec options[] = {
     {"leader", OPTION_STRING, &o.leader, "URL", "the leader's endpoint", NULL},
     {"helper", OPTION_STRING, &o.helper, "URL", "the helper's endpoint", NULL},
-    {"vdaf", OPTION_STRING, &o.vdaf, "TYPE",
-     "count, sum, sumvec, histogram or multihotcountvec", NULL},
+    {"vdaf", OPTION_STRING, &o.vdaf, "TYPE", "count, sum, sumvec, histogram or multihotcountvec",
+     NULL},
     {"length", OPTION_NUMBER, &o.length, "N", "numbers in a vector, or buckets", &o.length_given},
     {"max-measurement", OPTION_NUMBER, &o.max_measurement, "N",
      "the largest number of a sum or sumvec", &o.max_measurement_given},
     {"max-weight", OPTION_NUMBER, &o.max_weight, "N", "the most ones of a multihotcountvec",
      &o.max_weight_given},
-    {"chunk-length", OPTION_NUMBER, &o.chunk_length, "N",
-     "of the proof; left out: chosen well", &o.chunk_length_given},
+    {"chunk-length", OPTION_NUMBER, &o.chunk_length, "N", "of the proof; left out: chosen well",
+     &o.chunk_length_given},
     {"min-batch-size", OPTION_NUMBER, &o.min_batch_size, "N",
      "the fewest reports that a result may cover", NULL},
     {"allow-small-batches", OPTION_FLAG, &o.allow_small_batches, NULL,
@@ -75,18 +75,17 @@ static const struct command_spec command = {
     .name = "moiety task new",
     .arguments = "[options] NAME",
     .summary = "Makes a task: one file for each party, with all that it needs.",
-    .help =
-        "  NAME.leader.json     for the leader's operator: moiety task import\n"
-        "  NAME.helper.json     for the helper's operator: moiety task import\n"
-        "  NAME.collector.json  for who collects: moiety collect\n"
-        "  NAME.client.json     for who measures: moiety upload; the only one without secrets\n"
-        "\n"
-        "Hand each party its own file and no other: the leader's and the helper's together\n"
-        "with the collector's would open everything. Nothing is stored on any server yet.\n"
-        "\n"
-        "example:\n"
-        "  moiety task new visits --vdaf histogram --length 24 --min-batch-size 1000 \\\n"
-        "    --leader https://leader.example/ --helper https://helper.example/\n",
+    .help = "  NAME.leader.json     for the leader's operator: moiety task import\n"
+            "  NAME.helper.json     for the helper's operator: moiety task import\n"
+            "  NAME.collector.json  for who collects: moiety collect\n"
+            "  NAME.client.json     for who measures: moiety upload; the only one without secrets\n"
+            "\n"
+            "Hand each party its own file and no other: whoever has a party's file can act as that\n"
+            "party. Nothing is stored on any server yet.\n"
+            "\n"
+            "example:\n"
+            "  moiety task new visits --vdaf histogram --length 24 --min-batch-size 1000 \\\n"
+            "    --leader https://leader.example/ --helper https://helper.example/\n",
     .options = options,
     .min_arguments = 1,
     .max_arguments = 1,
@@ -153,8 +152,10 @@ static bool check_url(const char *option, const char *text) {
         return false;
     }
     if (!status_ok(url_parse(span_of_string(text), &url)) || url.query.len > 0) {
-        options_complain(&command, "--%s: expected a URL such as https://leader.example/, found "
-                                   "\"%s\"", option, text);
+        options_complain(&command,
+                         "--%s: expected a URL such as https://leader.example/, found "
+                         "\"%s\"",
+                         option, text);
         return false;
     }
     return true;
@@ -179,9 +180,12 @@ static bool check_options(void) {
         options_complain(&command, "--time-precision: expected whole seconds");
         return false;
     }
-    if (strcmp(o.batch_mode, "time-interval") != 0 && strcmp(o.batch_mode, "leader-selected") != 0) {
-        options_complain(&command, "--batch-mode: expected time-interval or leader-selected, "
-                                   "found \"%s\"", o.batch_mode);
+    if (strcmp(o.batch_mode, "time-interval") != 0 &&
+        strcmp(o.batch_mode, "leader-selected") != 0) {
+        options_complain(&command,
+                         "--batch-mode: expected time-interval or leader-selected, "
+                         "found \"%s\"",
+                         o.batch_mode);
         return false;
     }
     if ((o.start == NULL) != (o.end == NULL)) {
@@ -198,7 +202,8 @@ static bool task_interval(struct interval *out) {
                                    "later one second");
         return false;
     }
-    *out = (struct interval){start / precision, (end + precision - 1) / precision - start / precision};
+    *out =
+        (struct interval){start / precision, (end + precision - 1) / precision - start / precision};
     return true;
 }
 
@@ -233,8 +238,8 @@ static struct status make_task(const struct vdaf *vdaf, const struct interval *i
     return status;
 }
 
-static struct status copy_collector_key(const struct moiety_collector_key *key,
-                                        struct arena *arena, struct task_file *out) {
+static struct status copy_collector_key(const struct moiety_collector_key *key, struct arena *arena,
+                                        struct task_file *out) {
     uint8_t exported[MOIETY_COLLECTOR_KEY_SIZE];
     size_t len;
     const uint8_t *config = moiety_collector_key_config(key, &len);
@@ -311,8 +316,7 @@ static struct status make_peers(struct arena *arena, struct task_file files[ALL_
     static const char draft[] = "draft-18", janus[] = "janus-2026-08";
     leader->aggregator = (struct task_file_peer){helper_name, o.janus_helper ? janus : draft,
                                                  leader_token, SPAN_EMPTY};
-    leader->collector =
-        (struct task_file_peer){collector_name, draft, SPAN_EMPTY, collector_hash};
+    leader->collector = (struct task_file_peer){collector_name, draft, SPAN_EMPTY, collector_hash};
     helper->aggregator = (struct task_file_peer){leader_name, o.janus_leader ? janus : draft,
                                                  SPAN_EMPTY, leader_hash};
     files[TASK_FILE_COLLECTOR].collector_token = collector_token;
@@ -343,10 +347,9 @@ static struct status make_files(const struct vdaf *vdaf, const struct interval *
 
 static int write_files(const char *name, struct arena *arena,
                        const struct task_file files[ALL_FILES]) {
-    static const char *const notes[] = {"for the leader: moiety task import",
-                                        "for the helper: moiety task import",
-                                        "for the collector: moiety collect",
-                                        "for clients: moiety upload"};
+    static const char *const notes[] = {
+        "for the leader: moiety task import", "for the helper: moiety task import",
+        "for the collector: moiety collect", "for clients: moiety upload"};
     for (int kind = 0; kind < ALL_FILES; kind++) {
         const char *path = arena_printf(arena, "%s/%s.%s.json", o.out, name,
                                         task_file_kind_name((enum task_file_kind)kind));

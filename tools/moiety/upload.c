@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "hpke/provider/default.h"
 #include "cli.h"
-#include "moiety/client.h"
+#include "hpke/provider/default.h"
 #include "http.h"
+#include "moiety/client.h"
 #include "progress.h"
 #include "task_file.h"
 #include "upload_input.h"
@@ -24,7 +24,8 @@ static struct {
 static const struct option_spec options[] = {
     {"task", OPTION_STRING, &o.task, "FILE", "the client's file of the task", NULL},
     {"batch", OPTION_NUMBER, &o.batch, "N", "reports in one request; default 500", NULL},
-    {"parallel", OPTION_NUMBER, &o.threads, "N", "requests at once; default: one per processor", NULL},
+    {"parallel", OPTION_NUMBER, &o.threads, "N", "requests at once; default: one per processor",
+     NULL},
     {"time", OPTION_STRING, &o.time, "TIME", "when it was measured; default: now", NULL},
     {"column", OPTION_NUMBER, &o.column, "N", "take this column of CSV lines", NULL},
     {"header", OPTION_FLAG, &o.header, NULL, "the first line is a header", NULL},
@@ -38,11 +39,12 @@ static const struct command_spec command = {
     .name = "moiety upload",
     .arguments = "--task FILE [options] [MEASUREMENT... | -]",
     .summary = "Splits measurements, encrypts the shares to the two servers, uploads them.",
-    .help = "A measurement is a number (a count's 0 or 1, a sum's value, a histogram's bucket), or\n"
-            "a vector as 1,0,3 or [1,0,3]. Without any, or with -, each line of standard input\n"
-            "is one, so CSV and JSON lines both do. A request that fails is sent again, with\n"
-            "pauses that grow; no report ever counts twice. Exit status 1 if any measurement\n"
-            "was refused or did not get through.\n",
+    .help =
+        "A measurement is a number (a count's 0 or 1, a sum's value, a histogram's bucket), or\n"
+        "a vector as 1,0,3 or [1,0,3]. Without any, or with -, each line of standard input\n"
+        "is one, so CSV and JSON lines both do. A request that fails is sent again, with\n"
+        "pauses that grow; no report ever counts twice. Exit status 1 if any measurement\n"
+        "was refused or did not get through.\n",
     .options = options,
     .max_arguments = SIZE_MAX,
 };
@@ -53,7 +55,7 @@ struct uploader {
     const struct task_file *file;
     struct upload_input input;
     struct progress progress;
-    uint64_t time_s; /* 0: now */
+    uint64_t time_s;        /* 0: now */
     struct span configs[2]; /* leader's, helper's; of the arena */
     struct arena arena;
     uint64_t accepted, invalid, undelivered, complaints;
@@ -87,15 +89,14 @@ static bool fetch_config(struct uploader *u, const struct moiety_client *client,
         struct http_client_response *response =
             cli_http_call(&o.http, "GET", url, NULL, SPAN_EMPTY, SPAN_EMPTY);
         bool got = response != NULL && status_ok(response->outcome) && response->status == 200;
-        bool hopeless = response != NULL &&
-                        (status_ok(response->outcome)
-                             ? response->status >= 400 && response->status < 500
-                             : response->outcome.code != STATUS_PEER_FAILED &&
-                                   response->outcome.code != STATUS_TIMEOUT);
+        bool hopeless = response != NULL && (status_ok(response->outcome)
+                                                 ? response->status >= 400 && response->status < 500
+                                                 : response->outcome.code != STATUS_PEER_FAILED &&
+                                                       response->outcome.code != STATUS_TIMEOUT);
         if (got) {
             pthread_mutex_lock(&u->lock);
-            got = status_ok(
-                arena_copy(&u->arena, buffer_span(&response->body), &u->configs[which]));
+            got =
+                status_ok(arena_copy(&u->arena, buffer_span(&response->body), &u->configs[which]));
             pthread_mutex_unlock(&u->lock);
         } else if (hopeless || out_of_patience(u)) {
             complain(u, url, cli_http_explain(response));
@@ -169,7 +170,8 @@ static bool batch_read(struct uploader *u, const struct moiety_client *client, s
         char place[64];
         snprintf(place, sizeof(place), "%s %llu", u->input.arguments != NULL ? "argument" : "line",
                  (unsigned long long)b->lines[i]);
-        if (moiety_client_parse(client, b->texts[i], b->values + b->count * b->width) == MOIETY_OK) {
+        if (moiety_client_parse(client, b->texts[i], b->values + b->count * b->width) ==
+            MOIETY_OK) {
             b->count++;
         } else {
             complain(u, place, "not a measurement of this task");
@@ -388,8 +390,10 @@ static int sum_up(struct uploader *u) {
                 cli_format_count(u->invalid, count));
     }
     if (u->failed || u->input.failed) {
-        fprintf(stderr, "moiety: not everything was sent; %s reports of the last requests may or "
-                        "may not have got through\n", cli_format_count(u->undelivered, count));
+        fprintf(stderr,
+                "moiety: not everything was sent; %s reports of the last requests may or "
+                "may not have got through\n",
+                cli_format_count(u->undelivered, count));
     }
     return refused + u->invalid > 0 || u->failed || u->input.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -421,8 +425,8 @@ int upload_main(int argc, char **argv) {
         return result;
     }
     if (o.task == NULL || o.batch == 0 || o.batch > BATCH_MAX) {
-        options_complain(&command, o.task == NULL ? "--task is needed"
-                                                  : "--batch: expected 1 to 10000");
+        options_complain(&command,
+                         o.task == NULL ? "--task is needed" : "--batch: expected 1 to 10000");
         return EXIT_USAGE;
     }
     if (o.time != NULL && !cli_parse_time(o.time, &u.time_s)) {

@@ -8,8 +8,9 @@ static void reply_text(struct http_request *request, int status, const char *med
         HTTP_HEADER("Content-Type", span_of_string(media_type)),
         HTTP_HEADER("Cache-Control", SPAN_OF_LITERAL("no-store")),
     };
-    http_reply(request, &(struct http_response){
-                            .status = status, .headers = headers, .header_count = 2, .owned = body});
+    http_reply(request,
+               &(struct http_response){
+                   .status = status, .headers = headers, .header_count = 2, .owned = body});
 }
 
 static void reply_line(struct http_request *request, int status, const char *line) {

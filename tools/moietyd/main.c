@@ -14,13 +14,16 @@ static const char *config_path = "moietyd.yaml";
 static bool check_only, print_config, print_version;
 
 static const struct option_spec options[] = {
-    {"config", OPTION_STRING, &config_path, "FILE", "the configuration file; default moietyd.yaml", NULL},
+    {"config", OPTION_STRING, &config_path, "FILE", "the configuration file; default moietyd.yaml",
+     NULL},
     {"check", OPTION_FLAG, &check_only, NULL,
      "check the configuration, the key files and the\n"
-     "database, say what is wrong, and exit", NULL},
+     "database, say what is wrong, and exit",
+     NULL},
     {"print-config", OPTION_FLAG, &print_config, NULL,
      "print a sample with every key, its meaning and\n"
-     "its default, and exit", NULL},
+     "its default, and exit",
+     NULL},
     {"version", OPTION_FLAG, &print_version, NULL, "print the version and exit", NULL},
     {.name = NULL},
 };
@@ -56,7 +59,8 @@ static void drain(struct moietyd *d, const sigset_t *signals) {
     while (!moietyd_idle(d)) {
         int number = wait_for_signal(signals, TICK_MS);
         if (number == SIGTERM || number == SIGINT) {
-            log_event(LOG_WARN, "exiting at once; what was under way is taken up at the next start");
+            log_event(LOG_WARN,
+                      "exiting at once; what was under way is taken up at the next start");
             _exit(EXIT_FAILURE);
         }
     }
@@ -148,12 +152,9 @@ static int run_with_config(void) {
 int main(int argc, char **argv) {
     int count = argc - 1;
     switch (options_parse(&command, &count, argv + 1)) {
-    case OPTIONS_HELP:
-        return EXIT_SUCCESS;
-    case OPTIONS_BAD:
-        return EXIT_USAGE;
-    case OPTIONS_RUN:
-        break;
+    case OPTIONS_HELP: return EXIT_SUCCESS;
+    case OPTIONS_BAD: return EXIT_USAGE;
+    case OPTIONS_RUN: break;
     }
     if (print_version) {
         printf("moietyd %s\n", program_version());

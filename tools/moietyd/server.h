@@ -28,8 +28,8 @@ struct moietyd {
     size_t server_count;
     bool started; /* the loops run */
     char *cors_origins;
-    atomic_bool serving;   /* what /readyz says, with the aggregator's own answer */
-    atomic_uint drained;   /* servers that have finished draining */
+    atomic_bool serving; /* what /readyz says, with the aggregator's own answer */
+    atomic_uint drained; /* servers that have finished draining */
 };
 
 /* Makes everything and starts serving; false was logged. */

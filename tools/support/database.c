@@ -36,17 +36,12 @@ struct status database_keys_read(const struct server_config *config, struct data
 static void explain(const struct server_config *config, struct status status) {
     const char *advice = "";
     switch (status.code) {
-    case STATUS_STORE_SCHEMA:
-        advice = "; run `moiety db migrate` with this configuration";
-        break;
+    case STATUS_STORE_SCHEMA: advice = "; run `moiety db migrate` with this configuration"; break;
     case STATUS_UNKNOWN_KEY:
         advice = "; none of the wrapping_keys opens it, so the one it was sealed under is missing";
         break;
-    case STATUS_NOT_FOUND:
-        advice = "; moietyd makes it at its first start";
-        break;
-    default:
-        break;
+    case STATUS_NOT_FOUND: advice = "; moietyd makes it at its first start"; break;
+    default: break;
     }
     fprintf(stderr, "%s: %s%s\n", config->database, status_text(status.code), advice);
 }

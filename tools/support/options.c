@@ -64,8 +64,7 @@ static void unknown_option(const struct command_spec *command, const char *name)
     while (command->options != NULL && command->options[count].name != NULL) {
         count++;
     }
-    const char *meant =
-        scalar_nearest(name, command->options, sizeof(command->options[0]), count);
+    const char *meant = scalar_nearest(name, command->options, sizeof(command->options[0]), count);
     options_complain(command, "unknown option --%s%s%s%s", name,
                      meant == NULL ? "" : "; did you mean --", meant == NULL ? "" : meant,
                      meant == NULL ? "" : "?");
@@ -74,12 +73,8 @@ static void unknown_option(const struct command_spec *command, const char *name)
 static bool read_value(const struct command_spec *command, const struct option_spec *option,
                        const char *text) {
     switch (option->kind) {
-    case OPTION_FLAG:
-        *(bool *)option->value = true;
-        return true;
-    case OPTION_STRING:
-        *(const char **)option->value = text;
-        return true;
+    case OPTION_FLAG: *(bool *)option->value = true; return true;
+    case OPTION_STRING: *(const char **)option->value = text; return true;
     case OPTION_NUMBER:
         if (scalar_integer(text, option->value)) {
             return true;

@@ -28,11 +28,11 @@ struct option_spec {
 };
 
 struct command_spec {
-    const char *name;      /* with the program: "moiety task new" */
-    const char *arguments; /* "[options] FILE..." */
-    const char *summary;   /* one line */
-    const char *help;      /* more, or NULL; lines end with \n */
-    const struct option_spec *options; /* ends with a NULL name; may be NULL */
+    const char *name;                    /* with the program: "moiety task new" */
+    const char *arguments;               /* "[options] FILE..." */
+    const char *summary;                 /* one line */
+    const char *help;                    /* more, or NULL; lines end with \n */
+    const struct option_spec *options;   /* ends with a NULL name; may be NULL */
     size_t min_arguments, max_arguments; /* of what is no option */
 };
 
