@@ -297,8 +297,10 @@ struct status seal_ring_load(struct store_tx *tx, struct seal_ring *ring) {
 
 struct status seal_key_add(struct store_tx *tx, struct seal_ring *ring) {
     uint8_t key[SEAL_KEY];
-    int64_t number = store_number(tx->store);
+    int64_t number; /* whatever the clock says, the newest key has the greatest */
     struct span wrapped;
+    TRY(sql_get_int(tx, &number, "SELECT COALESCE(MAX(number), 0) + 1 FROM data_key",
+                    SQL_NO_VALUES));
     randombytes_buf(key, sizeof key);
     struct status status = key_wrap(tx, ring, number, key, &wrapped);
     sodium_memzero(key, sizeof key);

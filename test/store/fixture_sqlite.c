@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dlfcn.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,44 @@ static bool sqlite_contains(const char *url, struct span bytes) {
         found = file_contains(path, bytes);
     }
     return found;
+}
+
+/* ---- Query plans ---------------------------------------------------------------- */
+
+/*
+ * Stands before SQLite's own, and looks at the plan of each statement that the
+ * store prepares: reading all of a table that grows with the reports is an
+ * error that only shows when it is large.
+ */
+static void plan_check(const char *sql, const char *step) {
+    static const char *const growing[] = {"report_id", "segment_body", "job_body", "bucket",
+                                          "resource_body"};
+    static const char id_lookup[] = "SEARCH r USING";
+    for (size_t i = 0; i < sizeof growing / sizeof growing[0]; i++) {
+        char scan[64];
+        size_t len = (size_t)snprintf(scan, sizeof scan, "SCAN %s", growing[i]);
+        cr_assert(strncmp(step, scan, len) != 0 || (step[len] != '\0' && step[len] != ' '), "%s: %s", sql,
+                  step);
+    }
+    if (strstr(sql, "INSERT INTO report_id") != NULL && strncmp(step, id_lookup, 14) == 0) {
+        cr_assert_not_null(strstr(step, "(task=? AND kind=? AND epoch=? AND id=?)"), "%s", step);
+    }
+}
+
+int sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags, sqlite3_stmt **out,
+                       const char **tail) {
+    char explain[2048];
+    sqlite3_stmt *plan;
+    snprintf(explain, sizeof explain, "EXPLAIN QUERY PLAN %s", sql);
+    if (sqlite3_prepare_v2(db, explain, -1, &plan, NULL) == SQLITE_OK) {
+        while (sqlite3_step(plan) == SQLITE_ROW) {
+            plan_check(sql, (const char *)sqlite3_column_text(plan, 3));
+        }
+        sqlite3_finalize(plan);
+    }
+    int (*real)(sqlite3 *, const char *, int, unsigned, sqlite3_stmt **, const char **);
+    *(void **)&real = dlsym(RTLD_NEXT, "sqlite3_prepare_v3");
+    return real(db, sql, len, flags, out, tail);
 }
 
 const struct fixture_backend fixture_sqlite = {

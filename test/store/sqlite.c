@@ -130,6 +130,36 @@ Test(sqlite, each_commit_is_synced) {
     }
 }
 
+/* A server that starts is the only one, so what its predecessor held is free at
+ * once; and the predecessor can't write what has been taken over. */
+Test(sqlite, leases_end_when_a_server_starts) {
+    struct store_resource resource = {.kind = STORE_AGGREGATION_JOB};
+    struct store_resource again;
+    struct store_job claimed;
+    bool found;
+    int64_t later = fixture_now + 1000;
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    put_reports(1, 2, 1000);
+    struct store_job job = create_job(2);
+    memcpy(resource.task_id, task_id(1), sizeof resource.task_id);
+    for (WRITE(tx)) {
+        ASSERT_OK(store_resource_create(tx, &fixture_arena, &resource, later, &resource, &found));
+        ASSERT_FAIL(NOT_FOUND,
+                    store_job_claim(tx, &fixture_arena, fixture_now, later, &claimed));
+    }
+    ASSERT_OK(store_leases_end(fixture_store));
+    for (WRITE(tx)) {
+        ASSERT_OK(store_job_claim(tx, &fixture_arena, fixture_now, later, &claimed));
+        ASSERT_OK(store_resource_claim(tx, &fixture_arena, STORE_AGGREGATION_JOB, fixture_now,
+                                       later, &again));
+        ASSERT_FAIL(LEASE_LOST, store_job_finish(tx, &job, NULL, 0));
+        ASSERT_FAIL(LEASE_LOST, store_resource_update(tx, &resource, 0));
+        ASSERT_OK(store_job_finish(tx, &claimed, NULL, 0));
+    }
+}
+
 /* ---- Processes that start together --------------------------------------------------- */
 
 enum { PROCESSES = 6, TURNS = 20 };

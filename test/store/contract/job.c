@@ -332,6 +332,23 @@ Test(job, abandoned_members_wait_again) {
     cr_assert_gt(before.bytes, 0);
 }
 
+Test(job, abandoned_members_keep_their_place) {
+    struct store_member *members;
+    int64_t first_at = fixture_now;
+    put_reports(1, 2, 1000);
+    struct store_job job = create_job(2);
+    fixture_now += SECOND;
+    put_reports(3, 2, 1000);
+    for (WRITE(tx)) {
+        ASSERT_OK(store_job_abandon(tx, &job));
+    }
+    cr_assert_eq(get_usage(1).oldest_at, first_at);
+    job = create_job(2);
+    cr_assert_eq(members_of(&job, &members), 2);
+    assert_member(members, 0, 1);
+    assert_member(members, 1, 2);
+}
+
 /* ---- What is pending --------------------------------------------------------------------- */
 
 static void put_times(const uint64_t times[], size_t count) {

@@ -130,6 +130,26 @@ Test(resource, failure_and_deletion_end_liveness_and_readiness_does_not) {
     }
 }
 
+Test(resource, is_found_by_its_body_while_it_lives) {
+    struct store_resource resource = make(1, "body");
+    struct store_resource other = make(2, "another body");
+    struct store_resource out;
+    for (WRITE(tx)) {
+#define FIND(task, kind, body) \
+    store_resource_find(tx, &fixture_arena, task_id(task), kind, (body).digest, &out)
+        ASSERT_FAIL(NOT_FOUND, FIND(1, STORE_AGGREGATION_JOB, resource));
+        cr_assert_not(create(tx, &resource, 0, &out));
+        cr_assert_not(create(tx, &other, 0, &out));
+        ASSERT_OK(FIND(1, STORE_AGGREGATION_JOB, resource));
+        cr_assert_eq(out.id[0], 1);
+        ASSERT_FAIL(NOT_FOUND, FIND(1, STORE_COLLECTION_JOB, resource));
+        ASSERT_FAIL(NOT_FOUND, FIND(2, STORE_AGGREGATION_JOB, resource));
+        ASSERT_FAIL(UNRECOGNIZED_TASK, FIND(9, STORE_AGGREGATION_JOB, resource));
+        ASSERT_OK(store_resource_delete(tx, task_id(1), STORE_AGGREGATION_JOB, resource.id));
+        ASSERT_FAIL(NOT_FOUND, FIND(1, STORE_AGGREGATION_JOB, resource));
+    }
+}
+
 Test(resource, update_writes_what_it_says) {
     struct store_resource out;
     struct store_resource resource = make(1, "body");

@@ -160,6 +160,22 @@ Test(seal, blob_belongs_to_its_row_and_column) {
     }
 }
 
+/* A peer that is called what a task's id spells: rows alike, columns not. */
+Test(seal, blob_belongs_to_its_column_alone) {
+    char name[STORE_TASK_ID_SIZE + 1] = {0};
+    struct store_peer peer = {.name = name, .dialect = "draft-18"};
+    memcpy(name, task_id(1), STORE_TASK_ID_SIZE);
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+        ASSERT_OK(store_peer_put(tx, &peer));
+    }
+    fixture_backend()->execute(fixture_url(),
+                               "UPDATE peer SET token = (SELECT verify_keys FROM task)");
+    for (READ(tx)) {
+        ASSERT_FAIL(STORE, store_peer_get(tx, &fixture_arena, name, &peer));
+    }
+}
+
 Test(seal, shortened_blob_is_refused) {
     struct store_peer peer;
     put_secrets();
