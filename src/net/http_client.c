@@ -4,11 +4,11 @@
 #include <curl/curl.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "net/http_exchange.h"
+#include "net/thread.h"
 
 enum {
     CONNECT_TIMEOUT_MS = 10000,
@@ -496,20 +496,6 @@ struct status http_client_call(struct http_client *client,
     return status;
 }
 
-static struct status start_thread(struct http_client *client) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals belong to the main thread */
-    client->running = pthread_create(&client->thread, NULL, client_main, client) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!client->running) {
-        return FAIL(IO);
-    }
-    pthread_setname_np(client->thread, "http-client");
-    return OK;
-}
-
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static void init_curl(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
 
@@ -534,7 +520,8 @@ struct status http_client_new(struct http_client **out, const struct http_client
                           (long)(per_host == 0 ? CONNECTIONS_PER_HOST : per_host));
         curl_multi_setopt(client->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
                           (long)(all == 0 ? CONNECTIONS_MAX : all));
-        status = start_thread(client);
+        status = thread_start(&client->thread, "http-client", client_main, client);
+        client->running = status_ok(status);
     }
     if (!status_ok(status)) {
         http_client_free(client);

@@ -16,6 +16,9 @@ enum {
     /* Connections over the limit that may be told so at one time. */
     REFUSED_MAX = 64,
     ACCEPT_PAUSE_MS = 100,
+    /* In a turn of the loop, so that a flood of new connections doesn't starve
+     * those that are open. */
+    ACCEPT_AT_ONCE = 16,
     HEADER_BYTES_LIMIT = 65536,
     PIPELINE_LIMIT = 8,
 };
@@ -196,13 +199,11 @@ static void on_resume(evutil_socket_t fd, short events, void *argument) {
     event_add(shard->accepting, NULL);
 }
 
-static void on_accept(evutil_socket_t fd, short events, void *argument) {
-    (void)events;
-    struct http_shard *shard = argument;
-    for (;;) {
+static void accept_some(struct http_shard *shard, unsigned most) {
+    for (unsigned i = 0; i < most; i++) {
         struct address remote = {.length = sizeof(remote.storage)};
-        const int accepted = accept4(fd, (struct sockaddr *)&remote.storage, &remote.length,
-                                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int accepted = accept4(shard->listener, (struct sockaddr *)&remote.storage,
+                                     &remote.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (accepted >= 0) {
             admit_connection(shard, accepted, &remote);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -214,6 +215,12 @@ static void on_accept(evutil_socket_t fd, short events, void *argument) {
     }
 }
 
+static void on_accept(evutil_socket_t fd, short events, void *argument) {
+    (void)fd;
+    (void)events;
+    accept_some(argument, ACCEPT_AT_ONCE);
+}
+
 /* What waits to be accepted would be reset by closing the socket, so it is
  * accepted first. */
 static void close_listener(struct http_shard *shard, bool accept_waiting) {
@@ -222,7 +229,7 @@ static void close_listener(struct http_shard *shard, bool accept_waiting) {
     }
     if (shard->accepting != NULL) {
         if (accept_waiting) {
-            on_accept(shard->listener, EV_READ, shard);
+            accept_some(shard, BACKLOG);
         }
         event_free(shard->accepting);
         event_free(shard->resume);

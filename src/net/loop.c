@@ -4,21 +4,21 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "net/thread.h"
+
 struct loop {
     struct event_base *base;
     struct event *wake_event;
     int wake; /* eventfd */
     pthread_t thread;
-    atomic_bool running; /* `thread` is set */
-    bool stopping;       /* the loop's thread alone */
+    bool running;  /* `thread` is set; for who starts and stops */
+    bool stopping; /* the loop's thread alone */
 
     pthread_mutex_t mutex;
     struct loop_task *first; /* under the mutex */
@@ -29,6 +29,9 @@ struct loop_group {
     unsigned count;
     struct loop loops[];
 };
+
+/* The loop that this thread runs. */
+static _Thread_local const struct loop *current_loop;
 
 struct stop_task {
     struct loop_task task; /* first */
@@ -81,9 +84,7 @@ void loop_post(struct loop *loop, struct loop_task *task) {
     }
 }
 
-bool loop_is_current(const struct loop *loop) {
-    return atomic_load(&loop->running) && pthread_equal(loop->thread, pthread_self());
-}
+bool loop_is_current(const struct loop *loop) { return current_loop == loop; }
 
 struct event_base *loop_base(struct loop *loop) { return loop->base; }
 
@@ -144,6 +145,7 @@ struct status loop_group_new(struct loop_group **out, unsigned count) {
 
 static void *loop_main(void *argument) {
     struct loop *loop = argument;
+    current_loop = loop;
     event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
     /* A bufferevent is freed by its base, some turns of the loop after
      * bufferevent_free(). */
@@ -154,24 +156,14 @@ static void *loop_main(void *argument) {
 }
 
 struct status loop_group_start(struct loop_group *group) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    struct status status = OK;
-    for (unsigned i = 0; i < group->count && status_ok(status); i++) {
+    for (unsigned i = 0; i < group->count; i++) {
         struct loop *loop = &group->loops[i];
-        if (pthread_create(&loop->thread, NULL, loop_main, loop) != 0) {
-            status = FAIL(IO);
-            break;
-        }
-        atomic_store(&loop->running, true);
-        char name[16];
-        snprintf(name, sizeof(name), "loop-%u", i % 1000);
-        pthread_setname_np(loop->thread, name);
+        char name[32];
+        snprintf(name, sizeof(name), "loop-%u", i);
+        TRY(thread_start(&loop->thread, name, loop_main, loop));
+        loop->running = true;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return status;
+    return OK;
 }
 
 static void run_stop(struct loop_task *task) { ((struct stop_task *)task)->loop->stopping = true; }
@@ -179,13 +171,13 @@ static void run_stop(struct loop_task *task) { ((struct stop_task *)task)->loop-
 void loop_group_stop(struct loop_group *group) {
     for (unsigned i = 0; i < group->count; i++) {
         struct loop *loop = &group->loops[i];
-        if (!atomic_load(&loop->running)) {
+        if (!loop->running) {
             continue;
         }
         struct stop_task stop = {.task.run = run_stop, .loop = loop};
         loop_post(loop, &stop.task);
         pthread_join(loop->thread, NULL);
-        atomic_store(&loop->running, false);
+        loop->running = false;
     }
 }
 

@@ -24,8 +24,8 @@ struct loop_task {
 
 /* `count` loops (0: one for each processor), not yet running. */
 struct status loop_group_new(struct loop_group **out, unsigned count);
-/* Starts a thread for each loop. They block every signal: signals belong to
- * the main thread. */
+/* Starts a thread for each loop, as net/thread.h says. On failure those that
+ * were started run; stop or free the group. */
 struct status loop_group_start(struct loop_group *group);
 /* Ends the loops after what was posted to them has run, and joins the
  * threads. Idempotent; not from a loop. */

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/thread.h"
 
 struct work {
     work_function *function;
@@ -289,24 +289,13 @@ static struct status add_metrics(struct work_queue *queue, struct metrics *metri
 }
 
 static struct status start_threads(struct work_queue *queue, unsigned count, const char *name) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals belong to the main thread */
-    struct status status = OK;
     while (queue->thread_count < count) {
-        pthread_t *thread = &queue->threads[queue->thread_count];
-        if (pthread_create(thread, NULL, worker_main, queue) != 0) {
-            status = FAIL(IO);
-            break;
-        }
-        char label[16];
-        snprintf(label, sizeof(label), "%.11s-%u", name, queue->thread_count % 1000);
-        pthread_setname_np(*thread, label);
+        char label[32];
+        snprintf(label, sizeof(label), "%.11s-%u", name, queue->thread_count);
+        TRY(thread_start(&queue->threads[queue->thread_count], label, worker_main, queue));
         queue->thread_count++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return status;
+    return OK;
 }
 
 static void init_locks(struct work_queue *queue) {

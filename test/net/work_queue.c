@@ -83,10 +83,10 @@ Test(work_queue, runs_the_delayed_in_time_and_in_order) {
         sched_yield();
     }
     cr_assert_geq(clock_monotonic_ns() - start, INT64_C(120000000));
+    work_queue_free(queue);
     for (int i = 0; i < 4; i++) {
         cr_assert_eq(order[i], i + 1);
     }
-    work_queue_free(queue);
 }
 
 Test(work_queue, watches_the_delayed_while_others_are_busy) {
