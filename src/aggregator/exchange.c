@@ -32,8 +32,15 @@ static struct status exchange_admit(struct exchange *exchange) {
 
 static void exchange_work(void *argument, bool cancelled) {
     struct exchange *exchange = argument;
-    struct status status = cancelled ? exchange_fail(exchange, FAIL(BUSY), "shutting down")
-                                     : exchange_admit(exchange);
+    struct status status;
+    if (cancelled) {
+        status = exchange_fail(exchange, FAIL(BUSY), "shutting down");
+    } else if (http_request_gone(exchange->request)) {
+        /* Under load, work for who no longer waits would starve who does. */
+        status = exchange_fail(exchange, FAIL(REQUEST_TIMEOUT), "the client has gone");
+    } else {
+        status = exchange_admit(exchange);
+    }
     if (!status_ok(status)) {
         exchange_finish(exchange, status, NULL);
         return;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -100,54 +99,21 @@ Test(helper, gives_the_same_answer_to_the_same_request) {
 }
 
 /* The same request many times at once is one job. */
-struct crowd {
-    pthread_mutex_t lock;
-    pthread_cond_t done;
-    struct http_client_response *responses[8];
-    size_t count;
-};
-
-static void crowd_answer(void *argument, struct http_client_response *response) {
-    struct crowd *crowd = argument;
-    pthread_mutex_lock(&crowd->lock);
-    crowd->responses[crowd->count++] = response;
-    pthread_cond_signal(&crowd->done);
-    pthread_mutex_unlock(&crowd->lock);
-}
-
-static void crowd_send(struct crowd *crowd, size_t requests, struct span body) {
-    struct address address = http_server_address(solo.server);
-    struct http_header headers[] = {
-        HTTP_HEADER("Content-Type",
-                    span_of_string(media_type_string(MEDIA_AGGREGATION_JOB_INIT_REQ))),
-        HTTP_HEADER("Authorization", SPAN_OF_LITERAL("Bearer " SOLO_TOKEN))};
-    struct http_client_request request = {
-        .method = "POST",
-        .url = arena_printf(&solo.arena, "http://127.0.0.1:%u%s", address_port(&address),
-                            solo_path(&solo, "aggregation_jobs")),
-        .headers = headers,
-        .header_count = 2,
-        .body = body};
-    for (size_t i = 0; i < requests; i++) {
-        must(http_client_send(solo.client, &request, crowd_answer, crowd));
-    }
-    pthread_mutex_lock(&crowd->lock);
-    while (crowd->count < requests) {
-        pthread_cond_wait(&crowd->done, &crowd->lock);
-    }
-    pthread_mutex_unlock(&crowd->lock);
-}
-
 Test(helper, makes_one_job_of_requests_that_race) {
     struct solo_options options = helper;
     options.threads = 4;
     solo_start(&solo, &options);
-    static struct crowd crowd = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, {0}, 0};
+    struct crowd crowd;
+    struct span bodies[8];
     struct sample samples[3];
     struct hand_job job;
     samples_make(samples, 3);
     hand_init(&solo, &job, samples, 3, NULL);
-    crowd_send(&crowd, 8, job.body);
+    for (size_t i = 0; i < 8; i++) {
+        bodies[i] = job.body;
+    }
+    crowd_send(&solo, &crowd, "aggregation_jobs", MEDIA_AGGREGATION_JOB_INIT_REQ, bodies, 8);
+    crowd_wait(&crowd, 8);
     struct answer again = create(&job);
     for (size_t i = 0; i < 8; i++) {
         struct http_client_response *response = crowd.responses[i];
@@ -155,9 +121,9 @@ Test(helper, makes_one_job_of_requests_that_race) {
         cr_assert(span_equal_vartime(buffer_span(&response->body), again.body));
         cr_assert(span_equal_vartime(http_client_response_header(response, "location"),
                                      span_of_string(again.location)));
-        http_client_response_free(response);
     }
     cr_assert_eq(solo_counter(&solo, "aggregated"), 3);
+    crowd_release(&crowd);
     hand_release(&job);
     solo_stop(&solo);
 }

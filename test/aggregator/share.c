@@ -72,6 +72,17 @@ Test(share, adds_up_exactly_over_jobs_and_buckets) {
     solo_stop(&solo);
 }
 
+/* More jobs than a bucket has shards, so some meet in one. */
+Test(share, adds_up_exactly_over_many_jobs) {
+    solo_start(&solo, &helper);
+    struct hand_total total = {0};
+    for (size_t i = 0; i < 20; i++) {
+        aggregate_good(&three[i % 3], 1, SOLO_TIME, NULL, &total);
+    }
+    collect(&hour, &hour, &total, 13);
+    solo_stop(&solo);
+}
+
 /* Refused reports leave no trace in the share. */
 Test(share, takes_refused_reports_out_again) {
     solo_start(&solo, &helper);

@@ -251,6 +251,62 @@ struct answer solo_call(struct solo *solo, const char *method, const char *path,
     return answer;
 }
 
+static void crowd_answer(void *argument, struct http_client_response *response) {
+    struct crowd *crowd = argument;
+    pthread_mutex_lock(&crowd->lock);
+    crowd->responses[crowd->count++] = response;
+    pthread_cond_signal(&crowd->answered);
+    pthread_mutex_unlock(&crowd->lock);
+}
+
+void crowd_send(struct solo *solo, struct crowd *crowd, const char *below, enum media_type type,
+                const struct span bodies[], size_t count) {
+    struct address address = http_server_address(solo->server);
+    struct http_header headers[] = {
+        HTTP_HEADER("Content-Type", span_of_string(media_type_string(type))),
+        HTTP_HEADER("Authorization", SPAN_OF_LITERAL("Bearer " SOLO_TOKEN))};
+    struct http_client_request request = {
+        .method = "POST",
+        .url = arena_printf(&solo->arena, "http://127.0.0.1:%u%s", address_port(&address),
+                            solo_path(solo, below)),
+        .headers = headers,
+        .header_count = 2};
+    *crowd = (struct crowd){
+        .responses = ARENA_ARRAY(&solo->arena, struct http_client_response *, count)};
+    pthread_mutex_init(&crowd->lock, NULL);
+    pthread_cond_init(&crowd->answered, NULL);
+    for (size_t i = 0; i < count; i++) {
+        request.body = bodies[i];
+        must(http_client_send(solo->client, &request, crowd_answer, crowd));
+    }
+}
+
+void crowd_wait(struct crowd *crowd, size_t count) {
+    pthread_mutex_lock(&crowd->lock);
+    while (crowd->count < count) {
+        pthread_cond_wait(&crowd->answered, &crowd->lock);
+    }
+    pthread_mutex_unlock(&crowd->lock);
+}
+
+size_t crowd_with_status(struct crowd *crowd, int status) {
+    size_t found = 0;
+    pthread_mutex_lock(&crowd->lock);
+    for (size_t i = 0; i < crowd->count; i++) {
+        found += crowd->responses[i]->status == status;
+    }
+    pthread_mutex_unlock(&crowd->lock);
+    return found;
+}
+
+void crowd_release(struct crowd *crowd) {
+    for (size_t i = 0; i < crowd->count; i++) {
+        http_client_response_free(crowd->responses[i]);
+    }
+    pthread_cond_destroy(&crowd->answered);
+    pthread_mutex_destroy(&crowd->lock);
+}
+
 void assert_problem(struct answer answer, int http_status, const char *type) {
     cr_assert_eq(answer.status, http_status, "%d %s", answer.status, answer.text);
     cr_assert_str_eq(answer.problem, type, "%s", answer.text);

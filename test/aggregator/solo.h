@@ -3,6 +3,7 @@
 #define TEST_AGGREGATOR_SOLO_H
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 
 #include "aggregator/aggregator.h"
 #include "dap/batch.h"
@@ -95,6 +96,21 @@ struct answer solo_post(struct solo *solo, const char *below, enum media_type ty
                         struct span body);
 /* The same by GET or DELETE at a Location. */
 struct answer solo_at(struct solo *solo, const char *method, const char *location);
+
+/* Requests that are under way at the same time: POSTs to the same resource, whose
+ * answers come in any order. */
+struct crowd {
+    pthread_mutex_t lock;
+    pthread_cond_t answered;
+    struct http_client_response **responses;
+    size_t count; /* of responses so far */
+};
+void crowd_send(struct solo *solo, struct crowd *crowd, const char *below, enum media_type type,
+                const struct span bodies[], size_t count);
+/* Waits until that many have been answered. */
+void crowd_wait(struct crowd *crowd, size_t count);
+size_t crowd_with_status(struct crowd *crowd, int status);
+void crowd_release(struct crowd *crowd); /* after all were answered */
 
 void assert_problem(struct answer answer, int http_status, const char *type);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>
+#include <unistd.h>
 
 #include "aggregator/solo.h"
 
@@ -300,49 +301,15 @@ Test(upload, survives_flipped_bits) {
 
 /* ---- Load ---------------------------------------------------------------------------- */
 
-struct crowd {
-    pthread_mutex_t lock;
-    pthread_cond_t done;
-    size_t left;
-    size_t by_status[6];
-};
+static struct crowd crowd;
 
-static void crowd_answer(void *argument, struct http_client_response *response) {
-    struct crowd *crowd = argument;
-    pthread_mutex_lock(&crowd->lock);
-    crowd->by_status[response->status / 100]++;
-    crowd->left--;
-    pthread_cond_signal(&crowd->done);
-    pthread_mutex_unlock(&crowd->lock);
-    http_client_response_free(response);
-}
-
-static struct crowd crowd = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, {0}};
-
-static void crowd_send(size_t requests) {
-    struct address address = http_server_address(solo.server);
-    struct http_header header =
-        HTTP_HEADER("Content-Type", span_of_string(media_type_string(MEDIA_UPLOAD_REQ)));
-    crowd.left = requests;
+static void crowd_upload(size_t requests) {
+    struct span *bodies = ARENA_ARRAY(&solo.arena, struct span, requests);
     for (size_t i = 0; i < requests; i++) {
         struct sample sample = good();
-        struct http_client_request request = {
-            .method = "POST",
-            .url = arena_printf(&solo.arena, "http://127.0.0.1:%u%s", address_port(&address),
-                                solo_path(&solo, "reports")),
-            .headers = &header,
-            .header_count = 1,
-            .body = solo_encode(&solo, &sample, 1)};
-        must(http_client_send(solo.client, &request, crowd_answer, &crowd));
+        bodies[i] = solo_encode(&solo, &sample, 1);
     }
-}
-
-static void crowd_wait(void) {
-    pthread_mutex_lock(&crowd.lock);
-    while (crowd.left > 0) {
-        pthread_cond_wait(&crowd.done, &crowd.lock);
-    }
-    pthread_mutex_unlock(&crowd.lock);
+    crowd_send(&solo, &crowd, "reports", MEDIA_UPLOAD_REQ, bodies, requests);
 }
 
 Test(upload, many_at_once_share_commits) {
@@ -350,11 +317,12 @@ Test(upload, many_at_once_share_commits) {
     options.idle = true;
     options.threads = 4;
     solo_start(&solo, &options);
-    crowd_send(200);
-    crowd_wait();
-    cr_assert_eq(crowd.by_status[2], 200);
+    crowd_upload(200);
+    crowd_wait(&crowd, 200);
+    cr_assert_eq(crowd_with_status(&crowd, 200), 200);
     cr_assert_eq(solo_usage(&solo).reports, 200);
     cr_assert_eq(solo_counter(&solo, "upload_accepted"), 200);
+    crowd_release(&crowd);
     solo_stop(&solo);
 }
 
@@ -375,21 +343,20 @@ Test(upload, pushes_back_when_the_queue_is_full) {
     solo_start(&solo, &options);
     pthread_mutex_lock(&gate);
     must(work_queue_submit(solo.queue, hold_worker, &gate));
-    crowd_send(40);
-    pthread_mutex_lock(&crowd.lock);
-    while (crowd.left > 5) { /* the rest waits behind the gate */
-        pthread_cond_wait(&crowd.done, &crowd.lock);
+    while (work_queue_depth(solo.queue) > 0) {
+        usleep(1000); /* until the only worker stands at the gate */
     }
-    cr_assert_geq(crowd.by_status[5], 35);
-    pthread_mutex_unlock(&crowd.lock);
+    crowd_upload(40);
+    crowd_wait(&crowd, 36); /* at most 4 wait behind the gate */
+    cr_assert_eq(crowd_with_status(&crowd, 503), 36);
     struct answer answer = upload(SPAN_EMPTY);
-    if (answer.status == 503) {
-        cr_assert_not_null(answer.retry_after);
-    }
+    cr_assert_eq(answer.status, 503);
+    cr_assert_not_null(answer.retry_after);
     pthread_mutex_unlock(&gate);
-    crowd_wait();
-    cr_assert_eq(crowd.by_status[2] + crowd.by_status[5], 40);
-    cr_assert_eq(solo_usage(&solo).reports, crowd.by_status[2]);
+    crowd_wait(&crowd, 40);
+    cr_assert_eq(crowd_with_status(&crowd, 200), 4);
+    cr_assert_eq(solo_usage(&solo).reports, 4);
+    crowd_release(&crowd);
     solo_stop(&solo);
 }
 
