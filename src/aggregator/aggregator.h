@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "hpke/hpke.h"
 #include "moiety/provider.h"
 #include "net/http_client.h"
 #include "net/router.h"
@@ -38,6 +39,7 @@ struct aggregator_options {
     uint32_t lease_s;             /* how long a job stays claimed; default 600 */
     uint32_t hpke_config_max_age_s;  /* Cache-Control of hpke_config; default 86400 */
     uint32_t hpke_key_lifetime_s;    /* age at which a new key is advertised; 0: by hand only */
+    struct hpke_suite hpke_suite;    /* of new keys; all 0: X25519, HKDF-SHA256, AES-128-GCM */
     uint32_t gc_interval_s;          /* default 60 */
     const char *base_path; /* where its routes stand: NULL or "" for the root, or "/dap" */
     const char *cors_origins;     /* for hpke_config and reports: NULL none, "*" any, or a list */

@@ -88,9 +88,12 @@ static struct status rotate_keys(struct aggregator *aggregator) {
     struct keyring_policy policy = {
         .lifetime_s = options->hpke_key_lifetime_s,
         .config_max_age_s = options->hpke_config_max_age_s,
-        .suite = {MOIETY_KEM_X25519_HKDF_SHA256, MOIETY_KDF_HKDF_SHA256,
-                  MOIETY_AEAD_AES_128_GCM},
+        .suite = options->hpke_suite,
     };
+    if (policy.suite.kem_id == 0) {
+        policy.suite = (struct hpke_suite){MOIETY_KEM_X25519_HKDF_SHA256, MOIETY_KDF_HKDF_SHA256,
+                                           MOIETY_AEAD_AES_128_GCM};
+    }
     struct keyring_changes changes = {0};
     TRY(keyring_rotate(options->store, options->provider, &policy, aggregator_now(aggregator),
                        &changes));

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an operator does besides: wrong input, keys, tokens, the doctor."""
+import base64
 import email.utils
 import http.server
 import json
@@ -8,8 +9,9 @@ import subprocess
 import threading
 import time
 import unittest
+import urllib.request
 
-from pair import MOIETYD, PairTest, moiety
+from pair import MOIETYD, PairTest, get, moiety
 
 
 def moietyd(*arguments):
@@ -145,7 +147,6 @@ class Keys(PairTest):
         task = json.loads(self.file("s", "leader").read_text())
         self.leader.stop()
         stored = b"".join(path.read_bytes() for path in self.leader.folder.glob("moiety.db*"))
-        import base64
         key = task["verify_keys"][0]["key"]
         raw = base64.urlsafe_b64decode(key + "=" * (-len(key) % 4))
         for secret in (raw, task["aggregator"]["token"].encode()):
@@ -207,9 +208,7 @@ class Doctor(PairTest):
         self.assertIn("files have different configurations", output)
 
     def test_clock_skew(self):
-        config = b""
-        with __import__("urllib.request").request.urlopen(self.helper.url + "hpke_config") as answer:
-            config = answer.read()
+        config = get(self.helper.url + "hpke_config")[1]
 
         class Ahead(http.server.BaseHTTPRequestHandler):
             def date_time_string(self, timestamp=None):
@@ -233,6 +232,51 @@ class Doctor(PairTest):
                self.leader.url, "--helper", f"http://127.0.0.1:{server.server_port}/",
                "--min-batch-size", 100)
         self.assertIn("s ahead of ours", self.examine(self.file("c", "client")))
+
+
+class Places(PairTest):
+    """An endpoint below a path, and web pages of other origins."""
+
+    EXTRA = PairTest.EXTRA + 'base_path: /dap/v18\ncors_origins: ["https://app.example"]\n'
+
+    def setUp(self):
+        super().setUp()
+        for server in (self.leader, self.helper):
+            server.path = "dap/v18/"
+        self.start()
+
+    def test_everything_below_a_path(self):
+        self.make_task("p", "--vdaf", "count", "--helper-async")
+        self.upload("p", [1] * 20)
+        self.assertEqual(self.collect("p", "--last", "2h")[0]["values"], [20])
+        self.assertIn(" 0 bad", moiety("doctor", self.file("p", "leader")))
+        self.assertEqual(get(self.leader.url.replace("/dap/v18/", "/") + "hpke_config")[0], 404)
+
+    def test_a_web_page_may_upload(self):
+        for origin, allowed in (("https://app.example", True), ("https://evil.example", False)):
+            request = urllib.request.Request(self.leader.url + "hpke_config",
+                                             headers={"Origin": origin})
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                self.assertEqual(answer.headers.get("Access-Control-Allow-Origin") == origin,
+                                 allowed)
+
+
+class Reports(PairTest):
+    def test_a_written_report_can_be_read_and_sent_by_anyone(self):
+        self.start()
+        self.make_task("w", "--vdaf", "histogram", "--length", 4)
+        out = self.folder / "reports"
+        self.upload("w", [2] * 12, "--out", out)
+        shown = moiety("report", "decode", "--task", self.file("w", "client"), out)
+        self.assertEqual(shown.count("helper's share: key "), 12)
+        task = json.loads(self.file("w", "client").read_text())["task_id"]
+        request = urllib.request.Request(
+            f"{self.leader.url}tasks/{task}/reports", data=out.read_bytes(),
+            headers={"Content-Type": "application/ppm-dap;message=upload-req"})
+        for replay in (False, True):
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                self.assertEqual(answer.read() != b"", replay)
+        self.assertEqual(self.collect("w", "--last", "2h")[0]["values"], [0, 0, 12, 0])
 
 
 class Tasks(PairTest):

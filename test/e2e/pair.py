@@ -59,6 +59,7 @@ class Server:
         self.log = self.folder / "log"
         self.port, self.admin_port = free_ports(2)
         self.process = None
+        self.path = ""  # of the endpoint
         self.scheme = "https" if "tls:" in listener else "http"
         key = self.folder / "wrapping.key"
         key.write_text(os.urandom(32).hex() + "\n")
@@ -71,7 +72,7 @@ class Server:
 
     @property
     def url(self):
-        return f"{self.scheme}://127.0.0.1:{self.port}/"
+        return f"{self.scheme}://127.0.0.1:{self.port}/{self.path}"
 
     @property
     def admin(self):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How moietyd starts and ends."""
-import http.client
+import json
 import signal
 import socket
 import time
@@ -73,7 +73,6 @@ class Signals(PairTest):
         self.assertIn("a listener can't be made", other.logged())
 
     def test_logs_are_json_if_asked_for(self):
-        import json
         server = self.make_server("json", extra="log:\n  format: json\n")
         server.start()
         server.stop()

@@ -15,7 +15,7 @@
 enum { BATCH_MAX = 10000, THREADS_MAX = 64, COMPLAINTS_MAX = 5, REMAKES_MAX = 3 };
 
 static struct {
-    const char *task, *time;
+    const char *task, *time, *out;
     uint64_t batch, threads, column, patience;
     bool header;
     struct cli_http http;
@@ -31,6 +31,8 @@ static const struct option_spec options[] = {
     {"header", OPTION_FLAG, &o.header, NULL, "the first line is a header", NULL},
     {"patience", OPTION_DURATION, &o.patience, "TIME",
      "give up when nothing got through for so long;\ndefault 10m", NULL},
+    {"out", OPTION_STRING, &o.out, "FILE",
+     "write the encrypted reports there, one after the\nother, instead of sending them", NULL},
     CLI_HTTP_OPTIONS(o.http),
     {.name = NULL},
 };
@@ -61,6 +63,7 @@ struct uploader {
     uint64_t accepted, invalid, undelivered, complaints;
     uint64_t rejected[256]; /* by DAP's ReportError */
     int64_t last_success_ns;
+    FILE *out; /* NULL: reports are sent */
     bool failed;
 };
 
@@ -285,12 +288,32 @@ static bool batch_send(struct uploader *u, struct moiety_client *client, struct 
     return go_on;
 }
 
+/* Writes the reports to the file instead. */
+static bool batch_write(struct uploader *u, struct batch *b) {
+    bool written = true;
+    pthread_mutex_lock(&u->lock);
+    for (size_t i = 0; i < b->count; i++) {
+        size_t len;
+        const uint8_t *bytes = moiety_report_bytes(b->reports[i], &len);
+        written = written && fwrite(bytes, 1, len, u->out) == len;
+        u->accepted += written;
+        moiety_report_free(b->reports[i]);
+    }
+    b->count = 0;
+    progress_show(&u->progress, u->accepted);
+    pthread_mutex_unlock(&u->lock);
+    if (!written) {
+        complain(u, o.out, "can't be written");
+    }
+    return written;
+}
+
 /* Sends until nothing is left to be sent or there is no hope. */
 static bool batch_deliver(struct uploader *u, struct moiety_client *client, struct batch *b) {
     int64_t pause_ms;
     bool going = batch_seal(u, client, b);
-    if (!going) {
-        return false;
+    if (!going || u->out != NULL) {
+        return going && batch_write(u, b);
     }
     for (unsigned attempt = 0; going && b->count > 0; attempt++) {
         going = batch_send(u, client, b, attempt, &pause_ms);
@@ -410,9 +433,16 @@ static int upload(struct uploader *u, int argc, char **argv) {
     if (!first_configs(u)) {
         return EXIT_FAILURE;
     }
-    progress_start(&u->progress, "reports uploaded", upload_input_count(&u->input));
+    if (o.out != NULL && (u->out = fopen(o.out, "wb")) == NULL) {
+        return cli_fail("%s can't be written", o.out);
+    }
+    progress_start(&u->progress, o.out == NULL ? "reports uploaded" : "reports written",
+                   upload_input_count(&u->input));
     run_threads(u);
     free(u->input.text);
+    if (u->out != NULL && fclose(u->out) != 0) {
+        u->failed = true;
+    }
     return sum_up(u);
 }
 

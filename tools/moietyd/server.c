@@ -61,6 +61,11 @@ static struct status join_origins(struct moietyd *d) {
     return OK;
 }
 
+struct hpke_suite moietyd_suite(const struct server_config *config) {
+    return (struct hpke_suite){server_config_kem(config), MOIETY_KDF_HKDF_SHA256,
+                               server_config_aead(config)};
+}
+
 static struct status make_aggregator(struct moietyd *d) {
     enum { US_PER_S = 1000000, US_PER_MS = 1000 };
     const struct server_config *c = d->config;
@@ -81,6 +86,7 @@ static struct status make_aggregator(struct moietyd *d) {
         .lease_s = (uint32_t)(c->aggregator.lease / US_PER_S),
         .hpke_config_max_age_s = (uint32_t)(c->hpke.config_max_age / US_PER_S),
         .hpke_key_lifetime_s = (uint32_t)(c->hpke.key_lifetime / US_PER_S),
+        .hpke_suite = moietyd_suite(c),
         .gc_interval_s = (uint32_t)((c->aggregator.gc_interval + US_PER_S - 1) / US_PER_S),
         .base_path = c->base_path,
         .cors_origins = d->cors_origins,

@@ -42,6 +42,9 @@ void moietyd_reload(struct moietyd *d);
 /* Takes down what there is, also after a failed start. */
 void moietyd_stop(struct moietyd *d);
 
+/* The algorithms of HPKE keys that this server makes. */
+struct hpke_suite moietyd_suite(const struct server_config *config);
+
 /* admin.c: /healthz, /readyz and /metrics. */
 struct status admin_mount_probes(struct moietyd *d, struct router *router);
 struct status admin_mount_metrics(struct moietyd *d, struct router *router);

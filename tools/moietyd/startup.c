@@ -49,10 +49,8 @@ bool startup_make_key(struct moietyd *d) {
     struct status status = store_run(d->store, STORE_READ, count_keys, &count);
     arena_release(&count.arena);
     if (status_ok(status) && count.advertised == 0) {
-        const struct hpke_suite suite = {server_config_kem(d->config), MOIETY_KDF_HKDF_SHA256,
-                                         server_config_aead(d->config)};
-        status =
-            keyring_add(d->store, hpke_provider_default(), suite, clock_now_us(&clock_system), &id);
+        status = keyring_add(d->store, hpke_provider_default(), moietyd_suite(d->config),
+                             clock_now_us(&clock_system), &id);
         if (status_ok(status)) {
             log_event(LOG_INFO, "made the first HPKE key", LOG_INT("id", id));
         }
