@@ -2,6 +2,7 @@
 #include "primitive/field.h"
 
 #include "primitive/little_endian.h"
+#include "simd/barrier.h"
 
 static field_value load(const struct field_kernel *field, const uint8_t *encoded) {
     field_value high = field->encoded_words > 1 ? load_le64(encoded + 8) : 0;
@@ -52,19 +53,28 @@ field_value field_root_vartime(const struct field_kernel *field, unsigned log2) 
 }
 
 bool field_is_canonical(const struct field_kernel *field, const uint8_t encoded[], size_t n) {
-    unsigned bad = 0;
+    uint64_t good = 1;
     for (size_t i = 0; i < n; i++) {
-        bad |= (unsigned)(load(field, encoded + i * field->encoded_size) >= field->modulus);
+        field_value unused;
+        good &= (uint64_t)__builtin_sub_overflow(load(field, encoded + i * field->encoded_size),
+                                                 field->modulus, &unused);
     }
-    return bad == 0;
+    return good;
+}
+
+static field_value masked(uint64_t mask, field_value value) {
+    return value & ((field_value)mask << 64 | mask);
 }
 
 /* a + b, or a - b if `negate` is 1, in constant time. */
 static field_value combine(field_value p, field_value a, field_value b, unsigned negate) {
-    const field_value negative = (p - b) & ((field_value)0 - (unsigned)(b != 0));
-    b ^= (b ^ negative) & ((field_value)0 - negate);
-    const field_value sum = a + b;
-    return sum - (p & ((field_value)0 - ((unsigned)(sum < a) | (unsigned)(sum >= p))));
+    /* a - b is a + (p - b), which may be p itself before it is reduced. */
+    const uint64_t minus = mask_of(negate);
+    b ^= masked(minus, b ^ (p - b));
+    field_value sum, less;
+    const bool carry = __builtin_add_overflow(a, b, &sum);
+    const bool below = __builtin_sub_overflow(sum, p, &less);
+    return sum ^ masked(mask_of(carry | !below), sum ^ less);
 }
 
 static bool combine_encoded(const struct field_kernel *field, uint8_t into[], const uint8_t from[],

@@ -10,7 +10,8 @@
  *   q p = q * 2^128 - 28 q * 2^64 + q, whose upper half is
  *   q - ceil((28 q * 2^64 - q) / 2^128).
  */
-#include "primitive/little_endian.h"
+#include "primitive/carry.h"
+#include "simd/barrier.h"
 
 #define FIELD field128
 #define FIELD_NAME "Field128"
@@ -20,101 +21,130 @@ enum { LIMBS = 2, ENCODED_WORDS = 2 };
 #define GENERATOR_BASE 7
 #define GENERATOR_LOG2 66
 
+/* 2^128 = 7 * 2^66 - 1 (mod p): what a carry out of 128 bits is worth. */
+#define R_LOW UINT64_C(0xFFFFFFFFFFFFFFFF)
+#define R_HIGH UINT64_C(0x1B)
+
 typedef struct {
-    field_value v;
+    uint64_t low, high;
 } element;
 
-static inline field_value mask_if(unsigned condition) { return (field_value)0 - condition; }
-
-/* v mod p for v < 2^128, which is below 2p. */
-static inline element canonical(field_value v) {
-    return (element){v - (MODULUS & mask_if(v >= MODULUS))};
+static inline element from_value(field_value value) {
+    return (element){(uint64_t)value, (uint64_t)(value >> 64)};
 }
 
-static inline element element_load(const uint64_t *from) {
-    return (element){(field_value)from[1] << 64 | from[0]};
+/* v + R if it carries out of 128 bits, which is v - p, or if `carried`; else
+ * v. Canonical if v < 2p where v has its carry in `carried`. */
+static inline element subtract_modulus(element v, uint64_t carried) {
+    uint64_t carry = 0;
+    const uint64_t low = add_carry(v.low, R_LOW, &carry);
+    const uint64_t high = add_carry(v.high, R_HIGH, &carry);
+    const uint64_t mask = mask_of(carried | carry);
+    return (element){v.low ^ ((v.low ^ low) & mask), v.high ^ ((v.high ^ high) & mask)};
 }
+
+static inline element element_load(const uint64_t *from) { return (element){from[0], from[1]}; }
 static inline void element_store(uint64_t *to, element a) {
-    to[0] = (uint64_t)a.v;
-    to[1] = (uint64_t)(a.v >> 64);
+    to[0] = a.low;
+    to[1] = a.high;
 }
 static inline element constant_load(const uint64_t *from) { return element_load(from); }
-static inline element element_splat(field_value value) { return (element){value}; }
+static inline element element_splat(field_value value) { return from_value(value); }
 static inline element element_from_words(const uint64_t *words, lane *bad) {
     const element raw = element_load(words);
-    *bad |= (uint64_t)(raw.v >= MODULUS);
-    return canonical(raw.v);
+    uint64_t carry = 0;
+    (void)add_carry(raw.low, R_LOW, &carry);
+    (void)add_carry(raw.high, R_HIGH, &carry);
+    *bad |= carry;
+    return subtract_modulus(raw, 0);
 }
 static inline void element_to_words(uint64_t *words, element a) { element_store(words, a); }
 
 static inline element element_add(element a, element b) {
-    const field_value sum = a.v + b.v;
-    return (element){sum - (MODULUS & mask_if((unsigned)(sum < a.v) | (unsigned)(sum >= MODULUS)))};
+    uint64_t carry = 0;
+    element sum;
+    sum.low = add_carry(a.low, b.low, &carry);
+    sum.high = add_carry(a.high, b.high, &carry);
+    return subtract_modulus(sum, carry);
 }
 
 static inline element element_sub(element a, element b) {
-    return (element){a.v - b.v + (MODULUS & mask_if(a.v < b.v))};
+    uint64_t borrow = 0;
+    element difference;
+    difference.low = sub_borrow(a.low, b.low, &borrow);
+    difference.high = sub_borrow(a.high, b.high, &borrow);
+    const uint64_t mask = mask_of(borrow);
+    borrow = 0; /* adding p is subtracting R */
+    difference.low = sub_borrow(difference.low, R_LOW & mask, &borrow);
+    difference.high = sub_borrow(difference.high, R_HIGH & mask, &borrow);
+    return difference;
 }
 
 /* (high * 2^128 + low) / R for high < p. */
-static inline element reduce_wide(field_value high, field_value low) {
-    const uint64_t l0 = (uint64_t)low, l1 = (uint64_t)(low >> 64);
-    const field_value scaled = (field_value)28 * l0;
-    const uint64_t q1 = l1 + (uint64_t)scaled; /* q = q1, l0 */
-    const uint64_t carry = (uint64_t)(q1 < l1);
-    const field_value q = (field_value)q1 << 64 | l0;
+static inline element reduce_wide(element high, element low) {
+    const field_value scaled = (field_value)28 * low.low;
+    uint64_t carry = 0, borrow = 0;
+    const uint64_t q1 = add_carry(low.high, (uint64_t)scaled, &carry); /* q = q1, low.low */
     const field_value round_up = (field_value)28 * q1 + (uint64_t)(scaled >> 64) + carry;
-    return element_sub((element){high}, (element){q - round_up});
+    element product; /* the upper half of q p */
+    product.low = sub_borrow(low.low, (uint64_t)round_up, &borrow);
+    product.high = sub_borrow(q1, (uint64_t)(round_up >> 64), &borrow);
+    return element_sub(high, product);
 }
 
-static inline void multiply(field_value a, field_value b, field_value *high, field_value *low) {
-    const uint64_t a0 = (uint64_t)a, a1 = (uint64_t)(a >> 64);
-    const uint64_t b0 = (uint64_t)b, b1 = (uint64_t)(b >> 64);
-    const field_value p00 = (field_value)a0 * b0, p01 = (field_value)a0 * b1;
-    const field_value p10 = (field_value)a1 * b0, p11 = (field_value)a1 * b1;
-    const field_value middle = p10 + (p00 >> 64); /* no carry: p10 <= (2^64 - 1)^2 */
+static inline void multiply(element a, element b, element *high, element *low) {
+    const field_value p00 = (field_value)a.low * b.low, p01 = (field_value)a.low * b.high;
+    const field_value p10 = (field_value)a.high * b.low, p11 = (field_value)a.high * b.high;
+    /* No sum carries: a product is at most (2^64 - 1)^2. */
+    const field_value middle = p10 + (uint64_t)(p00 >> 64);
     const field_value upper = p01 + (uint64_t)middle;
-    *low = upper << 64 | (uint64_t)p00;
-    *high = p11 + (middle >> 64) + (upper >> 64);
+    *low = (element){(uint64_t)p00, (uint64_t)upper};
+    *high = from_value(p11 + (uint64_t)(middle >> 64) + (uint64_t)(upper >> 64));
 }
 
 static inline element element_mul(element a, element b) {
-    field_value high, low;
-    multiply(a.v, b.v, &high, &low);
+    element high, low;
+    multiply(a, b, &high, &low);
     return reduce_wide(high, low);
 }
-/* 2^128 = 7 * 2^66 - 1 (mod p), and its square. */
-#define FIELD128_R (((field_value)7 << 66) - 1)
+
 static inline element element_to_factor(element a) {
     /* R^2 = 49 * 2^132 - 14 * 2^66 + 1, and 2^132 = 16 R. */
-    const field_value square = 49 * 16 * FIELD128_R - ((field_value)14 << 66) + 1;
-    return element_mul(a, (element){square});
+    const field_value r = ((field_value)R_HIGH << 64) | R_LOW;
+    return element_mul(a, from_value(49 * 16 * r - ((field_value)14 << 66) + 1));
 }
-static inline uint64_t *constant_store(uint64_t *to, field_value value) {
-    element_store(to, element_to_factor((element){value}));
-    return to;
+static inline void constant_store(uint64_t *to, field_value value) {
+    element_store(to, element_to_factor(from_value(value)));
 }
 
 /* A sum of fewer than 2^32 products, not reduced. */
 typedef struct {
-    field_value low, high;
+    element low, high;
     uint64_t top;
 } accumulator;
 
-static inline accumulator accumulator_zero(void) { return (accumulator){0, 0, 0}; }
+static inline accumulator accumulator_zero(void) { return (accumulator){{0, 0}, {0, 0}, 0}; }
 static inline void accumulator_mul_add(accumulator *sum, element a, element b) {
-    field_value high, low;
-    multiply(a.v, b.v, &high, &low);
-    sum->low += low;
-    high += (uint64_t)(sum->low < low); /* high < p, so this can't overflow */
-    sum->high += high;
-    sum->top += (uint64_t)(sum->high < high);
+    element high, low;
+    uint64_t carry = 0;
+    multiply(a, b, &high, &low);
+    sum->low.low = add_carry(sum->low.low, low.low, &carry);
+    sum->low.high = add_carry(sum->low.high, low.high, &carry);
+    sum->high.low = add_carry(sum->high.low, high.low, &carry);
+    sum->high.high = add_carry(sum->high.high, high.high, &carry);
+    sum->top += carry;
 }
 static inline element accumulator_reduce(const accumulator *sum) {
-    /* top < 2^32, so top * R < 2^101: at most one carry, worth R again. */
-    const field_value high = sum->high + sum->top * FIELD128_R;
-    const field_value carry = FIELD128_R & mask_if(high < sum->high);
-    return reduce_wide(canonical(high + carry).v, sum->low);
+    /* top * R = 28 * 2^64 * top - top < 2^101, so there is at most one carry,
+     * worth R again; what is left after it is below 2^101. */
+    const field_value excess = ((field_value)28 * sum->top << 64) - sum->top;
+    uint64_t carry = 0;
+    element high;
+    high.low = add_carry(sum->high.low, (uint64_t)excess, &carry);
+    high.high = add_carry(sum->high.high, (uint64_t)(excess >> 64), &carry);
+    return reduce_wide(subtract_modulus(high, carry), sum->low);
 }
 
-static inline uint64_t element_differ(element a, element b) { return (uint64_t)(a.v != b.v); }
+static inline uint64_t element_differ(element a, element b) {
+    return lane_nonzero((a.low ^ b.low) | (a.high ^ b.high));
+}

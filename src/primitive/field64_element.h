@@ -72,9 +72,8 @@ static inline element element_mul(element a, element b) {
     return reduce_wide(high, low);
 }
 static inline element element_to_factor(element a) { return a; }
-static inline uint64_t *constant_store(uint64_t *to, field_value value) {
+static inline void constant_store(uint64_t *to, field_value value) {
     to[0] = (uint64_t)value;
-    return to;
 }
 
 /* A sum of fewer than 2^32 products, not reduced. */

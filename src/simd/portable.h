@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "simd/barrier.h"
 #include "simd/cpu.h"
 
 /*
@@ -39,7 +40,7 @@ static inline lane lane_rotl(lane a, unsigned bits) {
 static inline lane lane_add(lane a, lane b) { return a + b; }
 static inline lane lane_sub(lane a, lane b) { return a - b; }
 /* The mask of a < b, unsigned. */
-static inline lane lane_lt(lane a, lane b) { return (lane)0 - (lane)(a < b); }
+static inline lane lane_lt(lane a, lane b) { return mask_of((uint64_t)(a < b)); }
 /* The low 64 bits of each product; the high ones in *high. */
 static inline lane lane_mul_wide(lane a, lane b, lane *high) {
     unsigned __int128 product = (unsigned __int128)a * b;

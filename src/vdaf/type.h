@@ -2,6 +2,7 @@
 #ifndef MOIETY_VDAF_TYPE_H
 #define MOIETY_VDAF_TYPE_H
 
+#include "simd/barrier.h"
 #include "vdaf/flp.h"
 #include "vdaf/vdaf.h"
 
@@ -77,7 +78,7 @@ void circuit_set_range(struct circuit *circuit, uint64_t max);
 void circuit_encode_range(const struct circuit *circuit, uint64_t value, uint64_t meas[]);
 /* 1 if a <= b, else 0, in constant time. */
 static inline uint64_t circuit_at_most(uint64_t a, uint64_t b) {
-    return 1 ^ (uint64_t)((b ^ ((a ^ b) | ((b - a) ^ a))) >> 63);
+    return value_barrier(1 ^ ((b ^ ((a ^ b) | ((b - a) ^ a))) >> 63));
 }
 
 /* For circuit.eval: the sum of all the gadget's outputs. */

@@ -139,6 +139,62 @@ Test(decode, verifier_shares) {
     }
 }
 
+static enum status_code next_verdict(const struct vdaf *vdaf, struct reports *reports,
+                                     struct span message) {
+    struct verify_batch *batch;
+    const struct span copy = copy_exact(message);
+    cr_assert(status_ok(verify_batch_new(vdaf, 1, SPAN_EMPTY, 1, &batch)));
+    cr_assert(status_ok(verify_batch_init(batch, reports_inputs(reports, 1))));
+    cr_assert(status_ok(verify_batch_next(batch, &copy)));
+    const enum status_code verdict = verify_batch_verdict(batch, 0);
+    cr_assert_eq(pingpong_state(batch, 0),
+                 verdict == STATUS_OK ? VERIFY_FINISHED : VERIFY_REJECTED);
+    verify_batch_free(batch);
+    free((void *)copy.data);
+    return verdict;
+}
+
+/* The message that two aggregators' shares make. */
+static struct span message_of(const struct vdaf *vdaf, struct reports *reports) {
+    struct span shares[2], message;
+    enum status_code verdict = STATUS_OK;
+    for (unsigned j = 0; j < 2; j++) {
+        struct verify_batch *batch;
+        cr_assert(status_ok(verify_batch_new(vdaf, j, SPAN_EMPTY, 1, &batch)));
+        cr_assert(status_ok(verify_batch_init(batch, reports_inputs(reports, j))));
+        cr_assert(status_ok(arena_copy(&reports->arena, verify_batch_share(batch, 0), &shares[j])));
+        verify_batch_free(batch);
+    }
+    cr_assert(status_ok(verify_shares_to_message(vdaf, SPAN_EMPTY, &reports->ctx, shares, 1,
+                                                 &reports->arena, &message, &verdict)));
+    cr_assert_eq(verdict, STATUS_OK);
+    return message;
+}
+
+Test(decode, verifier_messages) {
+    for (int i = 0; i < INSTANCES; i++) {
+        struct vdaf *vdaf = instance_new(i, 2);
+        struct reports reports;
+        uint8_t bytes[40] = {0};
+        reports_new(&reports, vdaf, 1);
+        const struct span good = message_of(vdaf, &reports);
+        cr_assert_eq(good.len, vdaf_public_share_size(vdaf) / 2);
+        memcpy(bytes, good.data, good.len);
+        for (size_t len = 0; len <= good.len + 2; len++) {
+            cr_assert_eq(next_verdict(vdaf, &reports, span_of(bytes, len)),
+                         len == good.len ? STATUS_OK : STATUS_INVALID_MESSAGE);
+        }
+        for (size_t at = 0; at < good.len; at++) {
+            bytes[at] ^= 0x80;
+            cr_assert_eq(next_verdict(vdaf, &reports, span_of(bytes, good.len)),
+                         STATUS_VERIFY_FAILED);
+            bytes[at] ^= 0x80;
+        }
+        reports_release(&reports);
+        vdaf_free(vdaf);
+    }
+}
+
 Test(decode, a_skipped_report_stays_skipped) {
     struct vdaf *vdaf = instance_new(0, 2);
     struct arena arena = ARENA_INIT;

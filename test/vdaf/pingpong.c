@@ -224,6 +224,22 @@ Test(pingpong, messages_decode_only_whole) {
     }
 }
 
+/* A helper that has not begun takes no message of a later step, even with a
+ * good verifier share in it. */
+Test(pingpong, a_helper_begins_at_the_beginning) {
+    struct vdaf *vdaf = instance_new(0, 2);
+    struct pair pair;
+    pair_new(&pair, vdaf, 1);
+    leader_init(&pair);
+    const struct span good = pair.to_helper[0];
+    uint8_t later[256] = {1}; /* continue: an empty message, then the share */
+    memcpy(later + 5, good.data + 1, good.len - 1);
+    cr_assert_eq(helper_verdict(vdaf, span_of(later, good.len + 4)), STATUS_INVALID_MESSAGE);
+    cr_assert_eq(helper_verdict(vdaf, good), STATUS_OK);
+    pair_free(&pair);
+    vdaf_free(vdaf);
+}
+
 Test(pingpong, a_report_refused_by_the_caller_stays_out) {
     struct vdaf *vdaf = instance_new(1, 2);
     struct pair pair;
