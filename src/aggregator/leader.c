@@ -133,7 +133,8 @@ static size_t job_reports_max(struct leader *leader, const struct served_task *t
                vdaf_input_share_size(task->vdaf, 0) + vdaf_input_share_size(task->vdaf, 1);
     }
     size_t fit = bytes > JOB_OVERHEAD ? (bytes - JOB_OVERHEAD) / each : 0;
-    size_t max = task->settings.max_job_size;
+    size_t max = pace_max_reports(&leader->pace, task->dap.id.bytes);
+    max = task->settings.max_job_size < max ? task->settings.max_job_size : max;
     return fit == 0 ? 1 : fit < max ? fit : max;
 }
 

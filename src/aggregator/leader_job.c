@@ -472,6 +472,9 @@ static void job_refused(struct leader_job *job, const struct peer_answer *answer
     } else if (job->sent_before || job->polling) {
         job_retry(job, NULL, answer->retry_after_ms, answer->reason);
     } else {
+        if (answer->problem == STATUS_TOO_LARGE) {
+            pace_too_large(job->pace, job->row.task_id, job->report_count);
+        }
         job_abandon(job, answer->reason);
     }
 }

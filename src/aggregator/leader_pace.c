@@ -115,3 +115,21 @@ size_t pace_report_bytes(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_
     pthread_mutex_unlock(&pace->lock);
     return bytes;
 }
+
+void pace_too_large(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                    size_t reports) {
+    pthread_mutex_lock(&pace->lock);
+    struct pace_entry *entry = entry_find(pace, task_id);
+    if (entry != NULL) {
+        entry->max_reports = reports > 1 ? reports / 2 : 1;
+    }
+    pthread_mutex_unlock(&pace->lock);
+}
+
+size_t pace_max_reports(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]) {
+    pthread_mutex_lock(&pace->lock);
+    const struct pace_entry *entry = entry_find(pace, task_id);
+    size_t max = entry == NULL || entry->max_reports == 0 ? SIZE_MAX : entry->max_reports;
+    pthread_mutex_unlock(&pace->lock);
+    return max;
+}

@@ -29,6 +29,7 @@ struct pace_entry {
     uint32_t failures;     /* jobs given up since the last that went well */
     int64_t rest_until_ns; /* of clock_monotonic_ns() */
     size_t report_bytes;   /* of a report in the last job's request; 0: unknown */
+    size_t max_reports;    /* that a job may have, since more were too large; 0: any */
 };
 
 struct pace {
@@ -57,5 +58,11 @@ void pace_failed(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]);
 void pace_set_report_bytes(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE],
                            size_t bytes);
 size_t pace_report_bytes(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]);
+
+/* The helper called a job of `reports` reports too large: from now on jobs of
+ * the task have half as many at most. */
+void pace_too_large(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE], size_t reports);
+/* SIZE_MAX if there is no such bound. */
+size_t pace_max_reports(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]);
 
 #endif

@@ -320,6 +320,30 @@ Test(collection, refills_a_batch_that_shrank) {
     pair_stop(&pair);
 }
 
+static struct status inflate_run(struct store_tx *tx, void *argument) {
+    struct arena *arena = argument;
+    struct store_batch *batches;
+    size_t count;
+    TRY(store_batch_list(tx, arena, pair.dap.id.bytes, STORE_BATCH_OPEN, &batches, &count));
+    cr_assert_eq(count, 1);
+    batches[0].assigned = 10;
+    return store_batch_put(tx, pair.dap.id.bytes, &batches[0]);
+}
+
+/* What counts is what was aggregated, whatever was assigned. */
+Test(collection, never_gives_a_batch_below_the_minimum) {
+    start(BATCH_MODE_LEADER_SELECTED, 4, NULL);
+    struct span query = pair_query(&pair, 0, 0);
+    pair_upload_many(&pair, "1", 2, pair_time(&pair));
+    pair_settle(&pair, TIMEOUT_MS);
+    cr_assert(status_ok(store_run(pair.leader.store, STORE_WRITE, inflate_run, &pair.arena)));
+    const char *job = pair_collect(&pair, query);
+    stays_pending(job);
+    pair_upload_many(&pair, "1", 2, pair_time(&pair));
+    expect(job, query, 4);
+    pair_stop(&pair);
+}
+
 Test(collection, closes_a_batch_at_its_deadline) {
     start(BATCH_MODE_LEADER_SELECTED, 2,
           "{\"job_linger_ms\": 20, \"batch_target_size\": 100, \"batch_deadline_s\": 2}");

@@ -84,6 +84,13 @@ Test(driver, abandons_on_another_order) { abandons(step_reversed); }
 Test(driver, abandons_on_finish_out_of_turn) { abandons(step_finish); }
 Test(driver, abandons_when_refused_at_once) { abandons(step_refuse); }
 
+Test(driver, sends_less_after_too_much) {
+    begin("aggregation_jobs", STEPS(step_413));
+    collect_all();
+    cr_assert_eq(script.count, 1 + (REPORTS + 1) / 2); /* two at a time */
+    finish();
+}
+
 /* A refusal says nothing about an earlier request that may have arrived. */
 Test(driver, keeps_what_may_have_arrived) {
     begin("aggregation_jobs", STEPS(step_lose_answer, step_refuse));

@@ -76,6 +76,11 @@ STEP(step_401) {
     return (struct relay_verdict){.action = RELAY_LOSE, .status = 401};
 }
 
+STEP(step_413) {
+    UNUSED;
+    return (struct relay_verdict){.action = RELAY_LOSE, .status = 413};
+}
+
 static struct relay_verdict problem(struct script *script, const char *type) {
     char *text = arena_printf(&script->arena,
                               "{\"type\":\"urn:ietf:params:ppm:dap:error:%s\",\"status\":400}",
@@ -116,7 +121,8 @@ STEP(step_garbage) {
     return response(SPAN_OF_LITERAL("what is this?"));
 }
 
-/* Answers for the reports of the request, each with what `base` says. */
+/* Answers for the reports of the request but the last `leave_out`, each with what
+ * `base` says. */
 static struct relay_verdict respond(struct script *script, const struct relay_request *request,
                                     const struct verify_resp *base, size_t leave_out,
                                     bool reverse) {
@@ -125,7 +131,7 @@ static struct relay_verdict respond(struct script *script, const struct relay_re
     struct buffer out = BUFFER_INIT;
     struct span body;
     size_t count = init.verify_inits.count;
-    for (size_t i = leave_out; i < count; i++) {
+    for (size_t i = 0; i + leave_out < count; i++) {
         struct verify_resp one = *base;
         size_t of = reverse ? count - 1 - i : i;
         one.report_id = init.verify_inits.items[of].report_share.report_metadata.report_id;
