@@ -34,7 +34,8 @@ Test(address, knows_loopback) {
     } cases[] = {{"127.0.0.1:1", true},  {"127.255.0.9:1", true},          {"128.0.0.1:1", false},
                  {"0.0.0.0:1", false},   {"[::1]:1", true},                {"[::]:1", false},
                  {"[::2]:1", false},     {"[::ffff:127.0.0.1]:1", true},   {"[fe80::1]:1", false},
-                 {"10.0.0.1:1", false},  {"[::ffff:10.0.0.1]:1", false}};
+                 {"10.0.0.1:1", false},  {"[::ffff:10.0.0.1]:1", false},
+                 {"[2001:db8::7f00:1]:1", false}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct address address;
         cr_assert(status_ok(address_parse(&address, cases[i].text)));

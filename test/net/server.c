@@ -201,6 +201,14 @@ Test(server, answers_at_the_headers) {
     cr_assert_not_null(strstr(reply.body, "\"detail\":\"no \\u0022credentials\\u0022\""));
     reply_release(&reply);
     expect(fd, 200, "hello");
+    /* The same if the body takes its time. */
+    say(fd, "POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n");
+    cr_assert_not(hangs_up(fd, 50));
+    say(fd, "01234GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    reply = hear(fd, false);
+    cr_assert_eq(reply.status, 401);
+    reply_release(&reply);
+    expect(fd, 200, "hello");
     close(fd);
 }
 
@@ -214,7 +222,9 @@ Test(server, answers_an_upload_that_it_does_not_read) {
     cr_assert_eq(reply.status, 401);
     cr_assert_not_null(strstr(reply.head, "Connection: close\r\n"));
     reply_release(&reply);
-    cr_assert(hangs_up(fd, 5000));
+    /* An end, not a reset, which could have overtaken the answer. */
+    char byte;
+    cr_assert_eq(read(fd, &byte, 1), 0);
     close(fd);
 }
 
