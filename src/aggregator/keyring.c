@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/keyring.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <threads.h>
 
 #include "aggregator/context.h"
 #include "base/log.h"
@@ -94,14 +94,14 @@ static struct status keyring_from_rows(const struct store_hpke_key rows[], size_
 /* ---- The current one ------------------------------------------------------- */
 
 struct keyring_cache {
-    mtx_t lock;
+    pthread_mutex_t lock;
     struct keyring *current; /* NULL until first read */
     int64_t checked_ns;
 };
 
 struct status keyring_cache_new(struct keyring_cache **out) {
     struct keyring_cache *cache = calloc(1, sizeof(*cache));
-    if (cache == NULL || mtx_init(&cache->lock, mtx_plain) != thrd_success) {
+    if (cache == NULL || pthread_mutex_init(&cache->lock, NULL) != 0) {
         free(cache);
         return FAIL(NO_MEMORY);
     }
@@ -112,7 +112,7 @@ struct status keyring_cache_new(struct keyring_cache **out) {
 void keyring_cache_free(struct keyring_cache *cache) {
     if (cache != NULL) {
         keyring_release(cache->current);
-        mtx_destroy(&cache->lock);
+        pthread_mutex_destroy(&cache->lock);
         free(cache);
     }
 }
@@ -148,10 +148,10 @@ static struct status keyring_refresh(struct aggregator *aggregator, const struct
         goto end;
     }
     TRY_GOTO(status, keyring_from_rows(read.rows, read.count, read.version, &fresh), end);
-    mtx_lock(&cache->lock);
+    pthread_mutex_lock(&cache->lock);
     struct keyring *old = cache->current;
     cache->current = fresh;
-    mtx_unlock(&cache->lock);
+    pthread_mutex_unlock(&cache->lock);
     keyring_release(old);
 end:
     arena_release(&read.arena);
@@ -161,7 +161,7 @@ end:
 /* Holds what is current and says whether it is time to look again. */
 static const struct keyring *keyring_hold_current(struct keyring_cache *cache, bool *due) {
     int64_t now = clock_monotonic_ns();
-    mtx_lock(&cache->lock);
+    pthread_mutex_lock(&cache->lock);
     const struct keyring *current = cache->current;
     *due = current == NULL || now - cache->checked_ns >= CACHE_CHECK_NS;
     if (*due) {
@@ -170,7 +170,7 @@ static const struct keyring *keyring_hold_current(struct keyring_cache *cache, b
     if (current != NULL) {
         atomic_fetch_add(&cache->current->holds, 1);
     }
-    mtx_unlock(&cache->lock);
+    pthread_mutex_unlock(&cache->lock);
     return current;
 }
 

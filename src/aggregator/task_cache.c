@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <stdlib.h>
-#include <threads.h>
 
 #include "aggregator/context.h"
 #include "aggregator/task.h"
@@ -19,7 +19,7 @@ struct cached_task {
 };
 
 struct task_cache {
-    mtx_t lock;
+    pthread_mutex_t lock;
     uint64_t version;   /* of the store's configuration */
     int64_t checked_ns; /* when that was last compared */
     bool checked;
@@ -28,7 +28,7 @@ struct task_cache {
 
 struct status task_cache_new(struct task_cache **out) {
     struct task_cache *cache = calloc(1, sizeof(*cache));
-    if (cache == NULL || mtx_init(&cache->lock, mtx_plain) != thrd_success) {
+    if (cache == NULL || pthread_mutex_init(&cache->lock, NULL) != 0) {
         free(cache);
         return FAIL(NO_MEMORY);
     }
@@ -50,7 +50,7 @@ static void cache_clear(struct task_cache *cache) {
 void task_cache_free(struct task_cache *cache) {
     if (cache != NULL) {
         cache_clear(cache);
-        mtx_destroy(&cache->lock);
+        pthread_mutex_destroy(&cache->lock);
         free(cache);
     }
 }
@@ -73,7 +73,7 @@ static const struct served_task *cache_find(struct task_cache *cache, const uint
  * another thread was faster. Without memory it isn't kept, that's all. */
 static void cache_keep(struct task_cache *cache, const struct served_task *task,
                        uint64_t version) {
-    mtx_lock(&cache->lock);
+    pthread_mutex_lock(&cache->lock);
     struct cached_task *entry = NULL;
     if (cache->version == version && cache_find(cache, task->dap.id.bytes) == NULL) {
         entry = malloc(sizeof(*entry));
@@ -83,7 +83,7 @@ static void cache_keep(struct task_cache *cache, const struct served_task *task,
         *entry = (struct cached_task){task_hold(task), *slot};
         *slot = entry;
     }
-    mtx_unlock(&cache->lock);
+    pthread_mutex_unlock(&cache->lock);
 }
 
 static struct status read_version(struct store_tx *tx, void *argument) {
@@ -95,24 +95,24 @@ static struct status read_version(struct store_tx *tx, void *argument) {
 static struct status cache_refresh(struct aggregator *aggregator) {
     struct task_cache *cache = aggregator->tasks;
     int64_t now = clock_monotonic_ns();
-    mtx_lock(&cache->lock);
+    pthread_mutex_lock(&cache->lock);
     bool due = !cache->checked || now - cache->checked_ns >= CACHE_CHECK_NS;
     if (due) {
         cache->checked_ns = now;
     }
-    mtx_unlock(&cache->lock);
+    pthread_mutex_unlock(&cache->lock);
     if (!due) {
         return OK;
     }
     uint64_t version;
     TRY(store_run(aggregator->options.store, STORE_READ, read_version, &version));
-    mtx_lock(&cache->lock);
+    pthread_mutex_lock(&cache->lock);
     if (!cache->checked || cache->version != version) {
         cache_clear(cache);
         cache->version = version;
         cache->checked = true;
     }
-    mtx_unlock(&cache->lock);
+    pthread_mutex_unlock(&cache->lock);
     return OK;
 }
 
@@ -163,12 +163,12 @@ end:
 struct status task_acquire(struct aggregator *aggregator, const uint8_t id[STORE_TASK_ID_SIZE],
                            const struct served_task **out) {
     TRY(cache_refresh(aggregator));
-    mtx_lock(&aggregator->tasks->lock);
+    pthread_mutex_lock(&aggregator->tasks->lock);
     const struct served_task *task = cache_find(aggregator->tasks, id);
     if (task != NULL) {
         task_hold(task);
     }
-    mtx_unlock(&aggregator->tasks->lock);
+    pthread_mutex_unlock(&aggregator->tasks->lock);
     if (task == NULL) {
         return task_load(aggregator, id, out);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/upload_commit.h"
 
+#include <pthread.h>
 #include <stdlib.h>
-#include <threads.h>
 #include <time.h>
 
 #include "aggregator/commit.h"
@@ -14,14 +14,14 @@ enum { GROUP_REQUESTS_MAX = 512, GROUP_REPORTS_MAX = 50000 };
  * is in the list; otherwise the list is empty. */
 struct upload_committer {
     struct aggregator *aggregator;
-    mtx_t lock;
+    pthread_mutex_t lock;
     bool running;
     struct pending_upload *first, **last;
 };
 
 struct status upload_committer_new(struct aggregator *aggregator, struct upload_committer **out) {
     struct upload_committer *committer = calloc(1, sizeof(*committer));
-    if (committer == NULL || mtx_init(&committer->lock, mtx_plain) != thrd_success) {
+    if (committer == NULL || pthread_mutex_init(&committer->lock, NULL) != 0) {
         free(committer);
         return FAIL(NO_MEMORY);
     }
@@ -33,7 +33,7 @@ struct status upload_committer_new(struct aggregator *aggregator, struct upload_
 
 void upload_committer_free(struct upload_committer *committer) {
     if (committer != NULL) {
-        mtx_destroy(&committer->lock);
+        pthread_mutex_destroy(&committer->lock);
         free(committer);
     }
 }
@@ -231,7 +231,7 @@ static void commit_and_answer(struct upload_committer *committer, struct pending
 
 /* Takes a group off the list, or NULL and the end of the committer's run. */
 static struct pending_upload *take_group(struct upload_committer *committer, size_t *requests) {
-    mtx_lock(&committer->lock);
+    pthread_mutex_lock(&committer->lock);
     struct pending_upload *first = committer->first, **at = &committer->first;
     size_t reports = 0;
     *requests = 0;
@@ -250,16 +250,16 @@ static struct pending_upload *take_group(struct upload_committer *committer, siz
     } else {
         committer->running = false;
     }
-    mtx_unlock(&committer->lock);
+    pthread_mutex_unlock(&committer->lock);
     return first;
 }
 
 static void wait_for_company(const struct upload_committer *committer) {
     uint32_t delay_us = committer->aggregator->options.upload_delay_us;
     if (delay_us > 0) {
-        thrd_sleep(&(struct timespec){.tv_sec = delay_us / 1000000,
-                                      .tv_nsec = (long)(delay_us % 1000000) * 1000},
-                   NULL);
+        nanosleep(&(struct timespec){.tv_sec = delay_us / 1000000,
+                                     .tv_nsec = (long)(delay_us % 1000000) * 1000},
+                  NULL);
     }
 }
 
@@ -274,12 +274,12 @@ static void commit_all(struct upload_committer *committer) {
 
 void upload_commit(struct upload_committer *committer, struct pending_upload *upload) {
     upload->next = NULL;
-    mtx_lock(&committer->lock);
+    pthread_mutex_lock(&committer->lock);
     *committer->last = upload;
     committer->last = &upload->next;
     bool mine = !committer->running;
     committer->running = true;
-    mtx_unlock(&committer->lock);
+    pthread_mutex_unlock(&committer->lock);
     if (mine) {
         commit_all(committer);
     }
