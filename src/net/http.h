@@ -98,8 +98,8 @@ struct http_response {
 /* Answers the request, once, from any thread, and gives it back: `request` and
  * its arena must not be touched afterwards. Nothing of `response` is kept
  * (bodies are copied, `owned` is emptied). If the client is gone the answer is
- * dropped. Never blocks, never fails: if memory is short the connection is
- * closed instead. */
+ * dropped. Never blocks, never fails: if memory is short, or a header holds
+ * control characters, the connection is closed instead. */
 void http_reply(struct http_request *request, const struct http_response *response);
 
 /* Answers with a problem document of type about:blank (RFC 9457). `detail` is

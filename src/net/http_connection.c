@@ -423,8 +423,9 @@ static bool answer_is_due(const struct http_connection *connection) {
 static bool write_answer(struct http_connection *connection) {
     struct http_exchange *exchange = queue_pop(connection);
     struct evbuffer *output = bufferevent_get_output(connection->event);
-    const bool last =
-        exchange->close || (connection->first == NULL && (connection->closing || connection->ended));
+    const bool none_follows =
+        connection->first == NULL && (connection->closing || connection->ended);
+    const bool last = exchange->close || none_follows;
     const size_t before = evbuffer_get_length(output);
     count_request(exchange);
     const bool complete = exchange->head != NULL;
