@@ -28,5 +28,12 @@ struct status simd_from_name(const char *name, enum simd_type *out);
 
 /* Whether this processor, under this operating system, runs it. */
 bool simd_supported(enum simd_type type);
+/* Whether AVX-512 here has the 52-bit multiply-add too. */
+bool simd_has_ifma(void);
+
+/* The best lane type that `has` says there are kernels for, or the one that
+ * the environment variable MOIETY_CPU names. INVALID_CONFIG, with a line in the
+ * log, if it names none or one that there are no kernels for. */
+struct status simd_pick(bool (*has)(enum simd_type type), enum simd_type *out);
 
 #endif
