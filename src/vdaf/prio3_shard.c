@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/secret.h"
 #include "vdaf/prio3.h"
 
 /*
@@ -48,8 +49,8 @@ static void publish_part(struct prio3_work *work, const struct shard_group *grou
                           (lane_bytes)work->encoded, out);
 }
 
-/* leader_meas = work->meas - the helpers' shares, which pass through
- * work->flp's neighbour `helper`. */
+/* The leader's measurement share is what the helpers' leave: they pass through
+ * `helper` one by one. */
 static void share_meas(struct prio3_work *work, const struct shard_group *group,
                        uint64_t helper[]) {
     const struct vdaf *vdaf = work->vdaf;
@@ -83,6 +84,7 @@ static void derive_joint_rands(struct prio3_work *work, const struct shard_group
     }
     prio3_joint_rand_seed(work, &group->ctx, all_parts, seed);
     prio3_expand_joint_rands(work, &group->ctx, (lane_bytes)seed);
+    secret_wipe(seeds, sizeof(seeds));
 }
 
 static void prove_all(struct prio3_work *work, const struct shard_group *group) {
@@ -98,8 +100,9 @@ static void prove_all(struct prio3_work *work, const struct shard_group *group) 
                                    ? field_at(field, work->joint_rands,
                                               i * flp->circuit.joint_rand_len)
                                    : NULL;
-        flp_prove(flp, &work->flp, work->meas, field_at(field, work->rands, i * flp->prove_rand_len),
-                  rand, field_at(field, group->leader_proofs, i * flp->proof_len));
+        flp_prove(flp, &work->flp, work->meas,
+                  field_at(field, work->rands, i * flp->prove_rand_len), rand,
+                  field_at(field, group->leader_proofs, i * flp->proof_len));
     }
 }
 

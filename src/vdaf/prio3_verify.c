@@ -106,7 +106,8 @@ static struct group_faults init_group(struct prio3_work *work, unsigned share,
                                               i * flp->circuit.joint_rand_len)
                                    : NULL;
         faults.refused |=
-            flp_query(flp, &work->flp, work->meas, field_at(field, work->proofs, i * flp->proof_len),
+            flp_query(flp, &work->flp, work->meas,
+                      field_at(field, work->proofs, i * flp->proof_len),
                       field_at(field, work->rands, i * flp->query_rand_len), rand,
                       field_at(field, work->verifiers, i * flp->verifier_len));
     }
@@ -188,7 +189,8 @@ struct status prio3_verify_init(struct verify_batch *batch, const struct verify_
     if (items == NULL) {
         status = FAIL(NO_MEMORY);
     }
-    for (size_t at = 0; status_ok(status) && lane_group_next(vdaf->kernels, items, count, &at, &group);) {
+    for (size_t at = 0;
+         status_ok(status) && lane_group_next(vdaf->kernels, items, count, &at, &group);) {
         struct group_inputs in;
         struct group_outputs out;
         TRY_GOTO(status, prepare_group(batch, &group, inputs, &in, &out), done);

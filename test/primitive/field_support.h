@@ -75,7 +75,8 @@ static inline field_value number(const struct field_kernel *field, size_t i) {
     const field_value p = field->modulus, one = 1;
     const field_value edges[EDGES] = {
         0, 1, 2, p - 1, p - 2, p / 2, p / 2 + 1, UINT64_MAX, UINT64_MAX - 1, (one << 64),
-        (one << 64) + 1, ~(field_value)0, ~(field_value)0 - 1, one << 63, (one << 32) - 1, one << 32,
+        (one << 64) + 1, ~(field_value)0, ~(field_value)0 - 1, one << 63, (one << 32) - 1,
+        one << 32,
         (one << 32) + 1, UINT64_MAX ^ UINT32_MAX, one << 127, (one << 66) - 1, one << 66,
         ((field_value)7 << 66) - 1,
     };

@@ -131,7 +131,8 @@ static void check_wires(const struct field_kernel *field, size_t calls, size_t c
             cr_assert_eq(GET(out, 2 * j + 1), add(field, odd, negate(field, GET(offset, 0))));
         }
     }
-    uint64_t *const all[] = {weights, rand, seeds, offset, meas, powers, factors, rand_factors, out};
+    uint64_t *const all[] = {weights, rand,    seeds,        offset, meas,
+                             powers,  factors, rand_factors, out};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         free(all[i]);
     }
