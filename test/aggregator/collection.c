@@ -306,6 +306,23 @@ Test(collection, fills_batches_to_their_target) {
     pair_stop(&pair);
 }
 
+static struct status count_run(struct store_tx *tx, void *argument) {
+    size_t *counts = argument;
+    for (int state = STORE_BATCH_OPEN; state <= STORE_BATCH_COLLECTED; state++) {
+        struct store_batch *batches;
+        TRY(store_batch_list(tx, &pair.arena, pair.dap.id.bytes, (enum store_batch_state)state,
+                             &batches, &counts[state]));
+    }
+    return OK;
+}
+
+static void expect_batches(size_t open, size_t closed) {
+    size_t counts[4] = {0};
+    cr_assert(status_ok(store_run(pair.leader.store, STORE_READ, count_run, counts)));
+    cr_assert(counts[STORE_BATCH_OPEN] == open && counts[STORE_BATCH_CLOSED] == closed,
+              "%zu open, %zu closed", counts[STORE_BATCH_OPEN], counts[STORE_BATCH_CLOSED]);
+}
+
 /* Rejected reports make room for others. */
 Test(collection, refills_a_batch_that_shrank) {
     start(BATCH_MODE_LEADER_SELECTED, 4, "{\"job_linger_ms\": 20, \"batch_target_size\": 4}");
@@ -313,11 +330,33 @@ Test(collection, refills_a_batch_that_shrank) {
     pair_upload_many(&pair, "1", 2, pair_time(&pair));
     pair_upload(&pair, "1", pair_time(&pair), PAIR_BAD_LEADER_CIPHERTEXT);
     pair_upload(&pair, "1", pair_time(&pair), PAIR_BAD_HELPER_CIPHERTEXT);
+    pair_settle(&pair, TIMEOUT_MS);
+    expect_batches(1, 0);
     const char *job = pair_collect(&pair, query);
     stays_pending(job);
     pair_upload_many(&pair, "1", 2, pair_time(&pair));
     expect(job, query, 4);
     pair_stop(&pair);
+}
+
+/* Not even if its collection job was deleted before it had a result. */
+Test(collection, gives_a_batch_to_one_job_only) {
+    struct script script;
+    start(BATCH_MODE_LEADER_SELECTED, 2, NULL);
+    script_init(&script, "aggregate_shares", (script_step *const[]){step_error_500, NULL});
+    pair.script_argument = &script;
+    pair.script = script_run;
+    struct span query = pair_query(&pair, 0, 0);
+    pair_upload_many(&pair, "1", 3, pair_time(&pair));
+    const char *job = pair_collect(&pair, query);
+    pair_wait(&script.count, 1);
+    cr_assert_eq(pair_delete(&pair, job), 200);
+    job = pair_collect(&pair, query);
+    stays_pending(job);
+    pair_upload_many(&pair, "1", 2, pair_time(&pair));
+    expect(job, query, 2);
+    pair_stop(&pair);
+    script_release(&script);
 }
 
 static struct status inflate_run(struct store_tx *tx, void *argument) {

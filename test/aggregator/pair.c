@@ -52,6 +52,7 @@ static void server_open(struct pair *pair, struct server *server, bool create) {
         .clock = &clock_system,
         .job_poll_ms = 20,
         .lease_s = server == &pair->leader ? pair->options.lease_s : 0,
+        .clock_skew_s = server == &pair->leader ? pair->options.clock_skew_s : 0,
         .base_path = server == &pair->helper ? "/helper" : NULL,
     };
     must(aggregator_new(&options, &server->aggregator));

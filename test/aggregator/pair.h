@@ -63,6 +63,7 @@ struct pair_options {
     const char *helper_settings;
     const char *dialect;     /* of the helper, as the leader knows it, and the reverse */
     uint32_t lease_s;        /* of the leader; 0: the default */
+    uint32_t clock_skew_s;   /* likewise; may be changed before a restart */
     bool no_helper;          /* the relay's script is the helper */
 };
 

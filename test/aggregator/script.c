@@ -93,6 +93,13 @@ STEP(step_refuse) {
     (void)request;
     return problem(script, "invalidMessage");
 }
+STEP(step_refuse_repeated) {
+    (void)request;
+    const uint8_t *digest = script->seen[script->count - 1].digest;
+    return memcmp(digest, script->seen[0].digest, 32) == 0
+               ? problem(script, "invalidMessage")
+               : (struct relay_verdict){.action = RELAY_FORWARD};
+}
 STEP(step_batch_mismatch) {
     (void)request;
     return problem(script, "batchMismatch");
