@@ -151,6 +151,16 @@ static const char *job_resource(struct leader_job *job) {
     return arena_printf(&job->arena, "%.*s", (int)strcspn(location, "?"), location);
 }
 
+/* Lets the helper drop the job. Reports that come back may do so in a job with
+ * the very bytes of this one, which a helper that remembers must answer as
+ * before. */
+static void job_forget(struct leader_job *job) {
+    const char *resource = job_resource(job);
+    if (resource != NULL) {
+        peer_delete(job->aggregator, job->task, resource);
+    }
+}
+
 /* Puts the reports back among the waiting ones (DAP, "Aggregation Job
  * Abandonment and Deletion"). The task rests, lest the same happen at once. */
 static void job_abandon(struct leader_job *job, const char *reason) {
@@ -163,10 +173,7 @@ static void job_abandon(struct leader_job *job, const char *reason) {
     }
     job_count(job, "abandoned");
     pace_failed(job->pace, job->row.task_id);
-    const char *resource = job_resource(job);
-    if (resource != NULL) {
-        peer_delete(job->aggregator, job->task, resource);
-    }
+    job_forget(job);
     leader_job_free(job);
 }
 
@@ -253,6 +260,9 @@ static void job_finish(struct leader_job *job, const struct report_tally *reject
               LOG_BYTES("job", SPAN_OF_ARRAY(job->row.id)),
               LOG_INT("aggregated", finish.result.by_error[REPORT_VALID]),
               LOG_INT("rejected", finish.gone));
+    if (rejected->by_error[REPORT_ERROR_REPORT_TOO_EARLY] > 0) {
+        job_forget(job);
+    }
     struct leader *leader = job->aggregator->leader;
     leader_job_free(job);
     leader_wake(leader);
