@@ -106,18 +106,27 @@ static bool sqlite_contains(const char *url, struct span bytes) {
  * store prepares: reading all of a table that grows with the reports is an
  * error that only shows when it is large.
  */
-static void plan_check(const char *sql, const char *step) {
+static bool plan_step_is_good(const char *sql, const char *step) {
     static const char *const growing[] = {"report_id", "segment_body", "job_body", "bucket",
                                           "resource_body"};
-    static const char id_lookup[] = "SEARCH r USING";
+    static const char probe[] = "SEARCH r USING";
     for (size_t i = 0; i < sizeof growing / sizeof growing[0]; i++) {
         char scan[64];
         size_t len = (size_t)snprintf(scan, sizeof scan, "SCAN %s", growing[i]);
-        cr_assert(strncmp(step, scan, len) != 0 || (step[len] != '\0' && step[len] != ' '), "%s: %s", sql,
-                  step);
+        if (strncmp(step, scan, len) == 0 && (step[len] == '\0' || step[len] == ' ')) {
+            return false;
+        }
     }
-    if (strstr(sql, "INSERT INTO report_id") != NULL && strncmp(step, id_lookup, 14) == 0) {
-        cr_assert_not_null(strstr(step, "(task=? AND kind=? AND epoch=? AND id=?)"), "%s", step);
+    return strstr(sql, "INSERT INTO report_id") == NULL ||
+           strncmp(step, probe, sizeof probe - 1) != 0 ||
+           strstr(step, "(task=? AND kind=? AND epoch=? AND id=?)") != NULL;
+}
+
+/* Any thread may come here, and only the first may fail an assertion. */
+static void plan_check(const char *sql, const char *step) {
+    if (!plan_step_is_good(sql, step)) {
+        fprintf(stderr, "bad plan: %s: %s\n", sql, step);
+        abort();
     }
 }
 
