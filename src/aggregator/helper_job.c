@@ -354,6 +354,10 @@ static struct status continue_checked(struct job_write *write) {
                                    "the job has no such report in progress")
                    : FAIL(STEP_MISMATCH);
     }
+    /* An empty answer would say that the step isn't ready yet. */
+    if (request.verify_continues.count == 0) {
+        return exchange_fail(exchange, FAIL(INVALID_MESSAGE), "the continuation has no reports");
+    }
     return continue_step(write, write->row.note, &request);
 }
 

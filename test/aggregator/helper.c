@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "aggregator/solo.h"
+#include "wire/base64url.h"
 
 /* Aggregation jobs at a helper, driven by hand. */
 
@@ -239,10 +240,10 @@ static struct status expire_old(struct store_tx *tx, void *argument) {
 
 Test(helper, commits_each_report_once_and_none_to_a_collected_batch) {
     solo_start(&solo, &helper);
-    struct sample samples[5];
+    struct sample samples[6];
     struct hand_job job;
     struct hand_total total = {0};
-    enum report_error errors[5];
+    enum report_error errors[6];
     samples_make(samples, 3);
     hand_init(&solo, &job, samples, 2, NULL);
     finish(&job, create(&job), &total, errors);
@@ -251,12 +252,14 @@ Test(helper, commits_each_report_once_and_none_to_a_collected_batch) {
     solo_run(&solo, expire_old, NULL);
     samples[3] = solo_sample(&solo, "1", SOLO_TIME - 1, GOOD);
     samples[4] = solo_sample(&solo, "1", SOLO_TIME - 24 * 8, GOOD);
-    hand_init(&solo, &job, samples + 1, 4, NULL);
+    samples[5] = solo_sample(&solo, "1", SOLO_TIME - 24 * 8, BAD_HELPER_CIPHERTEXT);
+    hand_init(&solo, &job, samples + 1, 5, NULL);
     finish(&job, create(&job), &total, errors);
     cr_assert_eq(errors[0], REPORT_ERROR_BATCH_COLLECTED); /* and a replay */
     cr_assert_eq(errors[1], REPORT_ERROR_BATCH_COLLECTED);
     cr_assert_eq(errors[2], REPORT_ERROR_RESERVED);
     cr_assert_eq(errors[3], REPORT_ERROR_REPORT_DROPPED);
+    cr_assert_eq(errors[4], REPORT_ERROR_REPORT_DROPPED); /* not even opened */
     cr_assert_eq(total.count, 3);
     cr_assert_eq(solo_counter(&solo, "aggregated"), 3);
     hand_release(&job);
@@ -382,7 +385,7 @@ Test(helper, names_what_is_wrong_with_the_job) {
     hand_encode(&solo, &job);
     struct answer answer = create(&job);
     assert_problem(answer, 400, "unsupportedExtension");
-    cr_assert_not_null(strstr(answer.text, "77"));
+    cr_assert_not_null(strstr(answer.text, "\"unsupported_extensions\":[77,3]"));
 
     /* A batch ID has no place in a time-interval task. */
     const struct aggregation_job_extension batch = {
@@ -589,5 +592,39 @@ Test(helper, forgets_a_job_that_is_deleted_in_time) {
     poll(create_later(&job).location);
     cr_assert_eq(solo_counter(&solo, "aggregated"), 1);
     hand_release(&job);
+    solo_stop(&solo);
+}
+
+static const uint8_t broken_id[STORE_ID_SIZE] = {1, 2, 3};
+
+static struct status accept_nonsense(struct store_tx *tx, void *argument) {
+    struct store_resource job = {.kind = STORE_AGGREGATION_JOB,
+                                 .state = STORE_RESOURCE_PENDING,
+                                 .request = SPAN_OF_LITERAL("nonsense"),
+                                 .digest = {1},
+                                 .created_at = solo.now_us,
+                                 .retry_at = solo.now_us};
+    struct store_resource row;
+    bool found;
+    (void)argument;
+    memcpy(job.task_id, solo.dap.id.bytes, sizeof(job.task_id));
+    memcpy(job.id, broken_id, sizeof(job.id));
+    return store_resource_create(tx, &solo.arena, &job, 0, &row, &found);
+}
+
+/* Who asks about a job that failed after it was accepted is told why. */
+Test(helper, hands_on_what_made_a_job_fail) {
+    solo_start(&solo, &helper_later);
+    solo_run(&solo, accept_nonsense, NULL);
+    const char *location = solo_path(
+        &solo, arena_printf(&solo.arena, "aggregation_jobs/%s",
+                            base64url_string(&solo.arena, SPAN_OF_ARRAY(broken_id))));
+    struct answer answer = {.status = 200};
+    for (int i = 0; i < 1000 && answer.status == 200; i++) {
+        usleep(5000);
+        answer = solo_at(&solo, "GET", arena_printf(&solo.arena, "%s?step=0", location));
+    }
+    assert_problem(answer, 400, "invalidMessage");
+    assert_problem(continue_at(location, 1, NULL, 0), 400, "invalidMessage");
     solo_stop(&solo);
 }

@@ -301,3 +301,15 @@ Test(share, lets_nobody_in_without_the_token) {
     cr_assert_eq(solo_call(&solo, "DELETE", answer.location, NULL, NULL, SPAN_EMPTY).status, 401);
     solo_stop(&solo);
 }
+
+Test(share, knows_no_other_task) {
+    solo_start(&solo, &helper);
+    struct hand_total total = {0};
+    aggregate_good(three, 3, SOLO_TIME, NULL, &total);
+    struct span first, request = hand_share_request(&solo, &hour, &hour, &total, &first);
+    solo.dap.id.bytes[0] ^= 1;
+    assert_problem(ask(request), 404, "unrecognizedTask");
+    solo.dap.id.bytes[0] ^= 1;
+    collect(&hour, &hour, &total, 2);
+    solo_stop(&solo);
+}
