@@ -42,8 +42,7 @@ struct status collection_reply(struct exchange *exchange, const struct store_res
     case STORE_RESOURCE_FAILED:
         return exchange_fail(exchange, (struct status){resource->problem},
                              "the collection job failed");
-    case STORE_RESOURCE_DELETED:
-        break;
+    case STORE_RESOURCE_DELETED: break;
     }
     return exchange_fail(exchange, FAIL(GONE), "the collection job was deleted");
 }
@@ -67,8 +66,8 @@ static struct status create_check(struct exchange *exchange, struct create *crea
         return exchange_fail(exchange, FAIL(INVALID_MESSAGE),
                              "the body is no CollectionJobReq, or of an unknown batch mode");
     }
-    struct status query = batch_of_query(
-        &create->request.query, task->dap.configuration.batch_mode, &create->batch);
+    struct status query =
+        batch_of_query(&create->request.query, task->dap.configuration.batch_mode, &create->batch);
     if (query.code == STATUS_INVALID_MESSAGE) {
         return exchange_fail(exchange, query, "the query is not one of the task's batch mode");
     }
@@ -140,8 +139,7 @@ static struct status create_run(struct store_tx *tx, void *argument) {
     return create_check_extensions(create);
 }
 
-static void request_digest(struct span body, const uint8_t *id,
-                           uint8_t digest[STORE_DIGEST_SIZE]) {
+static void request_digest(struct span body, const uint8_t *id, uint8_t digest[STORE_DIGEST_SIZE]) {
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init(&state);
     crypto_hash_sha256_update(&state, body.data, body.len);
@@ -167,8 +165,7 @@ struct status collection_submit(struct exchange *exchange, const uint8_t id[STOR
     memcpy(create.wanted.id, id, STORE_ID_SIZE);
     memcpy(create.wanted.task_id, exchange->task->dap.id.bytes, STORE_TASK_ID_SIZE);
     request_digest(body, id_counts ? id : NULL, create.wanted.digest);
-    struct status status =
-        store_run(aggregator->options.store, STORE_WRITE, create_run, &create);
+    struct status status = store_run(aggregator->options.store, STORE_WRITE, create_run, &create);
     if (!status_ok(status)) {
         return create.detail != NULL ? exchange_fail(exchange, status, create.detail) : status;
     }

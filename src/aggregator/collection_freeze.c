@@ -68,10 +68,10 @@ static struct status note_make(const struct freeze *freeze, const struct batch *
     memcpy(note.checksum, total->checksum, sizeof note.checksum);
     struct status status;
     TRY_GOTO(status, selector_encode(batch, freeze->arena, &note.selector), end);
-    TRY_GOTO(status,
-             commit_seal(freeze->provider, freeze->task, freeze->row->request, total->agg_share,
-                         &share),
-             end);
+    TRY_GOTO(
+        status,
+        commit_seal(freeze->provider, freeze->task, freeze->row->request, total->agg_share, &share),
+        end);
     note.leader_share = buffer_span(&share);
     TRY_GOTO(status, collection_note_encode(&note, &bytes), end);
     status = arena_copy(freeze->arena, buffer_span(&bytes), out);

@@ -16,7 +16,7 @@
  * AggregateShareReq has the same bytes.
  */
 struct collection_note {
-    struct span selector;     /* encoded BatchSelector */
+    struct span selector; /* encoded BatchSelector */
     uint64_t report_count;
     uint8_t checksum[32];
     struct interval interval; /* smallest that holds all reports */

@@ -141,14 +141,13 @@ static void collection_ready(struct collection *job, struct span helper_share) {
 /* ---- The helper's answer -------------------------------------------------- */
 
 static void collection_pending(struct collection *job, const struct peer_answer *answer) {
-    const char *location = answer->location != NULL     ? answer->location
-                           : job->dialect->own_ids ? job->url
-                                                   : NULL;
+    const char *location = answer->location != NULL ? answer->location
+                           : job->dialect->own_ids  ? job->url
+                                                    : NULL;
     if (location != NULL) {
         job->note.location = span_of_string(location);
     }
-    collection_later(job,
-                     answer->retry_after_ms >= 0 ? answer->retry_after_ms : POLL_DEFAULT_MS);
+    collection_later(job, answer->retry_after_ms >= 0 ? answer->retry_after_ms : POLL_DEFAULT_MS);
 }
 
 /* What the helper refuses by a DAP error is final (DAP: "the Leader MUST fail
@@ -178,18 +177,10 @@ static void collection_answer(void *argument, bool cancelled) {
         return;
     }
     switch (answer.outcome) {
-    case PEER_READY:
-        collection_ready(job, answer.body);
-        break;
-    case PEER_PENDING:
-        collection_pending(job, &answer);
-        break;
-    case PEER_REFUSED:
-        collection_refused(job, &answer);
-        break;
-    case PEER_FAILED:
-        collection_retry(job, answer.retry_after_ms, answer.reason);
-        break;
+    case PEER_READY: collection_ready(job, answer.body); break;
+    case PEER_PENDING: collection_pending(job, &answer); break;
+    case PEER_REFUSED: collection_refused(job, &answer); break;
+    case PEER_FAILED: collection_retry(job, answer.retry_after_ms, answer.reason); break;
     }
 }
 
@@ -197,8 +188,8 @@ static void collection_answer(void *argument, bool cancelled) {
 static void collection_response(void *argument, struct http_client_response *response) {
     struct collection *job = argument;
     job->response = response;
-    if (!status_ok(work_queue_submit_after_ms(job->aggregator->options.queue, 0,
-                                              collection_answer, job))) {
+    if (!status_ok(work_queue_submit_after_ms(job->aggregator->options.queue, 0, collection_answer,
+                                              job))) {
         collection_free(job);
     }
 }

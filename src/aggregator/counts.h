@@ -16,6 +16,7 @@ struct counts {
     struct metric_family *reports;      /* task, role, outcome: aggregated or rejected_<reason> */
     struct metric_family *jobs;         /* task, role, outcome */
     struct metric_family *collections;  /* task, role, outcome */
+    struct metric_family *waiting;      /* task: gauge */
     struct metric_family *seconds;      /* endpoint: histogram */
     struct metric_family *commit_seconds; /* histogram */
     struct metric_family *commit_uploads; /* requests in one commit: histogram */

@@ -10,6 +10,7 @@ struct gc_task {
     uint64_t watermark; /* epoch */
     int64_t ended_before;
     size_t deleted;
+    struct store_usage usage;
 };
 
 static struct status advance_run(struct store_tx *tx, void *argument) {
@@ -26,6 +27,11 @@ static struct status expire_run(struct store_tx *tx, void *argument) {
 /* The epoch before which every report is older than `expiry_s`; 0: none is. */
 static uint64_t expiry_epoch(uint64_t expiry_s, uint64_t now_s) {
     return expiry_s == 0 || expiry_s >= now_s ? 0 : (now_s - expiry_s) / STORE_EPOCH_SECONDS;
+}
+
+static struct status usage_run(struct store_tx *tx, void *argument) {
+    struct gc_task *work = argument;
+    return store_usage_get(tx, work->task->dap.id.bytes, &work->usage);
 }
 
 /* In small transactions, so that uploads get in between. */
@@ -46,6 +52,9 @@ static struct status gc_one(struct aggregator *aggregator, const struct served_t
         TRY(store_run(store, STORE_WRITE, expire_run, &work));
         total += work.deleted;
     } while (work.deleted > 0 && !atomic_load(&aggregator->draining));
+    TRY(store_run(store, STORE_READ, usage_run, &work));
+    metric_set(metric_series(aggregator->counts.waiting, &task->id_text),
+               (int64_t)work.usage.reports);
     if (total > 0) {
         log_event(LOG_INFO, "expired", LOG_STRING("task", task->id_text), LOG_INT("rows", total));
     }

@@ -89,14 +89,14 @@ static struct status job_put(struct exchange *exchange, struct reply *reply) {
     struct span body;
     uint8_t id[STORE_ID_SIZE];
     TRY(admit(exchange, "job", id));
-    if (!status_ok(init_to_draft(exchange->task, exchange->request->body, exchange->arena,
-                                 &body))) {
+    if (!status_ok(
+            init_to_draft(exchange->task, exchange->request->body, exchange->arena, &body))) {
         return exchange_fail(exchange, FAIL(INVALID_MESSAGE),
                              "the body is no AggregationJobInitReq of this dialect and task");
     }
     exchange->request->body = body;
-    struct status status = helper_request_decode(exchange->task, body, exchange->arena, &request,
-                                                 &batch_id, &refusal);
+    struct status status =
+        helper_request_decode(exchange->task, body, exchange->arena, &request, &batch_id, &refusal);
     if (!status_ok(status)) {
         return exchange_fail(exchange, status, refusal.detail);
     }

@@ -287,6 +287,11 @@ static bool is_repetition(const struct store_resource *row, const struct store_r
            memcmp(row->step_digest, wanted->step_digest, STORE_DIGEST_SIZE) == 0;
 }
 
+/* Whether it is the job's turn to take this step. */
+static bool is_next(const struct store_resource *row, const struct store_resource *wanted) {
+    return row->state == STORE_RESOURCE_READY && wanted->step == row->step + 1;
+}
+
 static struct status continue_job(struct store_tx *tx, void *argument) {
     struct job_write *write = argument;
     write->settled = false;
@@ -294,8 +299,7 @@ static struct status continue_job(struct store_tx *tx, void *argument) {
     if (is_repetition(&write->row, &write->resource)) {
         return OK; /* another worker was faster */
     }
-    if (write->row.state != STORE_RESOURCE_READY ||
-        write->row.step + 1 != write->resource.step) {
+    if (!is_next(&write->row, &write->resource)) {
         return FAIL(STEP_MISMATCH);
     }
     write->row.step = write->resource.step;
@@ -344,7 +348,7 @@ static struct status continue_checked(struct job_write *write) {
     if (is_repetition(&write->row, &write->resource)) {
         return OK;
     }
-    if (write->row.state != STORE_RESOURCE_READY || request.step != write->row.step + 1) {
+    if (!is_next(&write->row, &write->resource)) {
         return FAIL(STEP_MISMATCH);
     }
     if (write->row.note.len == 0) {

@@ -94,9 +94,8 @@ static struct status create_run(struct store_tx *tx, void *argument) {
         max = room < max ? (size_t)room : max;
     }
     job->lease_until = lease_until(job->aggregator);
-    TRY(store_job_create(tx, &job->arena, task->dap.id.bytes, batched ? batch.id : NULL,
-                         SPAN_EMPTY, task->verify_keys[0].id, max, now, job->lease_until,
-                         &job->row));
+    TRY(store_job_create(tx, &job->arena, task->dap.id.bytes, batched ? batch.id : NULL, SPAN_EMPTY,
+                         task->verify_keys[0].id, max, now, job->lease_until, &job->row));
     return batched ? leader_batch_grow(task, tx, &batch, job->row.member_count) : OK;
 }
 
@@ -143,8 +142,7 @@ static size_t job_reports_max(struct leader *leader, const struct served_task *t
  * the first of them has waited long enough. */
 static bool task_is_due(struct leader *leader, const struct served_task *task,
                         const struct store_waiting *waiting, size_t max_reports) {
-    if (task->role != ROLE_LEADER ||
-        !status_ok(vdaf_check_agg_param(task->vdaf, SPAN_EMPTY)) ||
+    if (task->role != ROLE_LEADER || !status_ok(vdaf_check_agg_param(task->vdaf, SPAN_EMPTY)) ||
         !pace_task_may_start(&leader->pace, waiting->task_id)) {
         return false;
     }
@@ -178,8 +176,8 @@ struct waiting_list {
 
 static struct status waiting_run(struct store_tx *tx, void *argument) {
     struct waiting_list *list = argument;
-    return store_waiting_list(tx, list->arena, aggregator_now(list->aggregator),
-                              WAITING_TASKS_MAX, &list->tasks, &list->count);
+    return store_waiting_list(tx, list->arena, aggregator_now(list->aggregator), WAITING_TASKS_MAX,
+                              &list->tasks, &list->count);
 }
 
 /* One round: at most one job for each task, so that none waits for a busier
@@ -256,8 +254,8 @@ void leader_wake(struct leader *leader) {
     if (atomic_exchange(&leader->again, true) || atomic_load(&leader->stopped)) {
         return; /* a pass that hasn't begun yet will see it */
     }
-    if (!status_ok(work_queue_submit_after_ms(leader->aggregator->options.queue, 0, wake_work,
-                                              leader))) {
+    if (!status_ok(
+            work_queue_submit_after_ms(leader->aggregator->options.queue, 0, wake_work, leader))) {
         atomic_store(&leader->again, false); /* the next poll will do */
     }
 }

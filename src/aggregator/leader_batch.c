@@ -171,8 +171,8 @@ struct status leader_batch_next(const struct served_task *task, struct store_tx 
                                 bool *found) {
     bool any_closed = false;
     *found = false;
-    TRY(batch_find(task, tx, arena, agg_param, STORE_BATCH_CLOSED, asked_at, now, out, total,
-                   found, &any_closed));
+    TRY(batch_find(task, tx, arena, agg_param, STORE_BATCH_CLOSED, asked_at, now, out, total, found,
+                   &any_closed));
     if (any_closed) { /* one at a time, else each look would close another */
         return OK;
     }

@@ -136,16 +136,14 @@ static struct status select_reports(struct leader_job *job, struct candidate can
             continue;
         }
         candidates[job->report_count] = candidates[i];
-        job->reports[job->report_count++] =
-            (struct job_report){candidates[i].member, (uint32_t)i,
-                                candidates[i].report.report_metadata.report_id};
+        job->reports[job->report_count++] = (struct job_report){
+            candidates[i].member, (uint32_t)i, candidates[i].report.report_metadata.report_id};
     }
     return OK;
 }
 
 static struct status encode_init(struct leader_job *job, const struct candidate candidates[]) {
-    struct verify_init *inits =
-        ARENA_ARRAY(&job->arena, struct verify_init, job->report_count + 1);
+    struct verify_init *inits = ARENA_ARRAY(&job->arena, struct verify_init, job->report_count + 1);
     if (inits == NULL) {
         return FAIL(NO_MEMORY);
     }
@@ -304,8 +302,8 @@ static struct status build_continue(struct leader_job *job) {
         return FAIL(NO_MEMORY);
     }
     for (size_t i = 0; i < job->report_count; i++) {
-        items[i] = (struct verify_continue){
-            job->reports[i].id, pingpong_outbound(job->batch, job->reports[i].index)};
+        items[i] = (struct verify_continue){job->reports[i].id,
+                                            pingpong_outbound(job->batch, job->reports[i].index)};
     }
     struct verify_continue_list list = {items, job->report_count};
     return job->dialect->encode_continue(job->row.step, &list, &job->body);

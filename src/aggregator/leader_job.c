@@ -124,8 +124,7 @@ static void job_fail(struct leader_job *job, struct status status) {
         return;
     }
     job_log(job, LOG_ERROR, "an aggregation job can't go on here", status_text(status.code));
-    uint32_t attempt =
-        status.code == STATUS_STORE_BUSY ? job->row.attempts : REBUILD_ATTEMPT;
+    uint32_t attempt = status.code == STATUS_STORE_BUSY ? job->row.attempts : REBUILD_ATTEMPT;
     job_release(job, NULL, job->row.step, SPAN_EMPTY, peer_backoff_ms(attempt, 0));
 }
 
@@ -134,9 +133,9 @@ static void job_fail(struct leader_job *job, struct status status) {
 static struct status abandon_run(struct store_tx *tx, void *argument) {
     const struct leader_job *job = argument;
     TRY(store_job_abandon(tx, &job->row));
-    return job->row.has_batch ? leader_batch_shrink(job->task, tx, job->row.batch_id,
-                                                    job->member_count)
-                              : OK;
+    return job->row.has_batch
+               ? leader_batch_shrink(job->task, tx, job->row.batch_id, job->member_count)
+               : OK;
 }
 
 /* The helper's resource without its query; NULL if we don't know it. */
@@ -165,8 +164,7 @@ static void job_forget(struct leader_job *job) {
  * Abandonment and Deletion"). The task rests, lest the same happen at once. */
 static void job_abandon(struct leader_job *job, const char *reason) {
     job_log(job, LOG_ERROR, "an aggregation job is abandoned", reason);
-    struct status status =
-        store_run(job->aggregator->options.store, STORE_WRITE, abandon_run, job);
+    struct status status = store_run(job->aggregator->options.store, STORE_WRITE, abandon_run, job);
     if (!status_ok(status)) {
         job_fail(job, status);
         return;
@@ -204,9 +202,8 @@ static struct status finish_run(struct store_tx *tx, void *argument) {
     TRY(store_job_finish(tx, &job->row, finish->later, job->member_count));
     TRY(tally_store(&finish->result, tx, job->row.task_id, "aggregated", "report_rejected"));
     finish->gone = job->member_count - finish->result.by_error[REPORT_VALID];
-    return job->row.has_batch
-               ? leader_batch_shrink(job->task, tx, job->row.batch_id, finish->gone)
-               : OK;
+    return job->row.has_batch ? leader_batch_shrink(job->task, tx, job->row.batch_id, finish->gone)
+                              : OK;
 }
 
 static struct status finish_plan(struct leader_job *job, struct finish *finish,
@@ -268,104 +265,7 @@ static void job_finish(struct leader_job *job, const struct report_tally *reject
     leader_wake(leader);
 }
 
-/* ---- The helper's answer -------------------------------------------------- */
-
-/* What the verification responses make of the reports. */
-struct verdicts {
-    struct span *inbound; /* of each report of the verify batch */
-    bool *later;          /* of each member */
-    struct report_tally rejected;
-    const char *nonsense; /* why the job has to be abandoned, or NULL */
-};
-
-/* Whether a report in this state may get this response (DAP, "Leader
- * Initialization" and "Leader Continuation"). */
-static bool response_fits(enum verify_state state, enum verify_resp_type type) {
-    switch (type) {
-    case VERIFY_RESP_TYPE_CONTINUE:
-        return state == VERIFY_CONTINUED;
-    case VERIFY_RESP_TYPE_FINISH:
-        return state == VERIFY_FINISHED_WITH_OUTBOUND;
-    case VERIFY_RESP_TYPE_REJECT:
-        return true;
-    }
-    return false;
-}
-
-static void verdicts_check(const struct leader_job *job, const struct verify_resp_list *responses,
-                           struct verdicts *verdicts) {
-    if (responses->count != job->report_count) {
-        verdicts->nonsense = "the helper answered for another number of reports";
-        return;
-    }
-    for (size_t i = 0; i < responses->count; i++) {
-        const struct verify_resp *response = &responses->items[i];
-        const struct job_report *report = &job->reports[i];
-        if (memcmp(response->report_id.bytes, report->id.bytes, sizeof report->id.bytes) != 0) {
-            verdicts->nonsense = "the helper answered for other reports, or in another order";
-            return;
-        }
-        if (!response_fits(pingpong_state(job->batch, report->index),
-                           response->verify_resp_type)) {
-            verdicts->nonsense = "the helper's response doesn't fit the report's state";
-            return;
-        }
-    }
-}
-
-/* Takes out what the helper rejected, and continues the rest. */
-static struct status verdicts_apply(struct leader_job *job,
-                                    const struct verify_resp_list *responses,
-                                    struct verdicts *verdicts) {
-    bool continues = false;
-    for (size_t i = 0; i < responses->count; i++) {
-        const struct verify_resp *response = &responses->items[i];
-        const struct job_report *report = &job->reports[i];
-        if (response->verify_resp_type == VERIFY_RESP_TYPE_REJECT) {
-            verify_batch_refuse(job->batch, report->index, STATUS_VERIFY_FAILED);
-            verdicts->rejected.by_error[(uint8_t)response->report_error]++;
-            verdicts->later[report->member] =
-                response->report_error == REPORT_ERROR_REPORT_TOO_EARLY;
-        } else if (response->verify_resp_type == VERIFY_RESP_TYPE_CONTINUE) {
-            verdicts->inbound[report->index] = response->payload;
-            continues = true;
-        }
-    }
-    if (!continues) { /* with "finish" they have their output shares already */
-        return OK;
-    }
-    TRY(pingpong_leader_continued(job->batch, verdicts->inbound));
-    for (size_t i = 0; i < responses->count; i++) {
-        if (responses->items[i].verify_resp_type == VERIFY_RESP_TYPE_CONTINUE &&
-            pingpong_state(job->batch, job->reports[i].index) == VERIFY_REJECTED) {
-            verdicts->rejected.by_error[REPORT_ERROR_VDAF_VERIFY_ERROR]++;
-        }
-    }
-    return OK;
-}
-
-/* Whether any report has another message for the helper. `finish` responses
- * end theirs, whatever state the batch still shows. */
-static bool job_goes_on(const struct leader_job *job, const struct verify_resp_list *responses) {
-    for (size_t i = 0; i < responses->count; i++) {
-        enum verify_state state = pingpong_state(job->batch, job->reports[i].index);
-        if (responses->items[i].verify_resp_type == VERIFY_RESP_TYPE_CONTINUE &&
-            (state == VERIFY_CONTINUED || state == VERIFY_FINISHED_WITH_OUTBOUND)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void drop_rejected(struct leader_job *job) {
-    size_t kept = 0;
-    for (size_t i = 0; i < job->report_count; i++) {
-        if (pingpong_state(job->batch, job->reports[i].index) != VERIFY_REJECTED) {
-            job->reports[kept++] = job->reports[i];
-        }
-    }
-    job->report_count = kept;
-}
+/* ---- The next step -------------------------------------------------------- */
 
 struct tally_write {
     const struct leader_job *job;
@@ -375,22 +275,21 @@ struct tally_write {
 
 static struct status next_step_run(struct store_tx *tx, void *argument) {
     struct tally_write *write = argument;
-    TRY(tally_store(write->rejected, tx, write->job->row.task_id, "aggregated",
-                    "report_rejected"));
+    TRY(tally_store(write->rejected, tx, write->job->row.task_id, "aggregated", "report_rejected"));
     return release_run(tx, &write->release);
 }
 
 /* The state is durable before the next step is sent. The job is then due at
  * once, and goes on from the store like after a restart. */
 static void job_next_step(struct leader_job *job, const struct verdicts *verdicts) {
-    drop_rejected(job);
+    leader_job_drop_rejected(job);
     struct buffer state = BUFFER_INIT;
     struct status status = leader_job_encode_state(job, &state);
     if (status_ok(status)) {
-        struct tally_write write = {
-            job, &verdicts->rejected,
-            {job, job_resource(job), (uint16_t)(job->row.step + 1), buffer_span(&state),
-             aggregator_now(job->aggregator)}};
+        struct tally_write write = {job,
+                                    &verdicts->rejected,
+                                    {job, job_resource(job), (uint16_t)(job->row.step + 1),
+                                     buffer_span(&state), aggregator_now(job->aggregator)}};
         status = store_run(job->aggregator->options.store, STORE_WRITE, next_step_run, &write);
     }
     secret_wipe(state.data, state.len);
@@ -404,33 +303,16 @@ static void job_next_step(struct leader_job *job, const struct verdicts *verdict
     leader_wake(leader);
 }
 
-static struct status job_verify(struct leader_job *job, struct span body,
-                                struct verify_resp_list *responses, struct verdicts *verdicts) {
-    struct status status = job->dialect->decode_resp(body, &job->arena, responses);
-    if (status.code == STATUS_INVALID_MESSAGE) {
-        verdicts->nonsense = "the helper's answer doesn't decode";
-        return OK;
-    }
-    TRY(status);
-    verdicts->inbound =
-        ARENA_ARRAY(&job->arena, struct span, verify_batch_count(job->batch) + 1);
-    verdicts->later = ARENA_ARRAY(&job->arena, bool, job->member_count + 1);
-    if (verdicts->inbound == NULL || verdicts->later == NULL) {
-        return FAIL(NO_MEMORY);
-    }
-    verdicts_check(job, responses, verdicts);
-    return verdicts->nonsense == NULL ? verdicts_apply(job, responses, verdicts) : OK;
-}
+/* ---- The helper's answer -------------------------------------------------- */
 
 static void job_ready(struct leader_job *job, struct span body) {
-    struct verify_resp_list responses;
     struct verdicts verdicts = {0};
-    struct status status = job_verify(job, body, &responses, &verdicts);
+    struct status status = leader_job_verify(job, body, &verdicts);
     if (!status_ok(status)) {
         job_fail(job, status);
     } else if (verdicts.nonsense != NULL) {
         job_abandon(job, verdicts.nonsense);
-    } else if (!job_goes_on(job, &responses)) {
+    } else if (!verdicts.goes_on) {
         job_finish(job, &verdicts.rejected, verdicts.later);
     } else if (job_resource(job) == NULL) {
         job_abandon(job, "the helper didn't say where to continue");
@@ -498,8 +380,8 @@ static void job_answer(void *argument, bool cancelled) {
     struct http_client_response *response = job->response;
     struct peer_answer answer;
     struct status status =
-        peer_answer_read(job->aggregator, job->task, response, RESOURCE_AGGREGATION_JOBS,
-                         job->url, MEDIA_AGGREGATION_JOB_RESP, &job->arena, &answer);
+        peer_answer_read(job->aggregator, job->task, response, RESOURCE_AGGREGATION_JOBS, job->url,
+                         MEDIA_AGGREGATION_JOB_RESP, &job->arena, &answer);
     if (!status_ok(status)) {
         job_fail(job, status);
         return;
@@ -508,18 +390,10 @@ static void job_answer(void *argument, bool cancelled) {
         job->row.location = answer.location;
     }
     switch (answer.outcome) {
-    case PEER_READY:
-        job_ready(job, answer.body);
-        break;
-    case PEER_PENDING:
-        job_pending(job, &answer);
-        break;
-    case PEER_REFUSED:
-        job_refused(job, &answer);
-        break;
-    case PEER_FAILED:
-        job_retry(job, NULL, answer.retry_after_ms, answer.reason);
-        break;
+    case PEER_READY: job_ready(job, answer.body); break;
+    case PEER_PENDING: job_pending(job, &answer); break;
+    case PEER_REFUSED: job_refused(job, &answer); break;
+    case PEER_FAILED: job_retry(job, NULL, answer.retry_after_ms, answer.reason); break;
     }
 }
 

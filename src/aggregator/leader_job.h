@@ -62,6 +62,24 @@ struct status leader_job_build(struct leader_job *job);
 /* What continues the job after a restart: to be stored before the next step. */
 struct status leader_job_encode_state(const struct leader_job *job, struct buffer *out);
 
+/* ---- The helper's responses (leader_verdicts.c) ---------------------------- */
+
+struct verdicts {
+    struct span *inbound; /* of each report of the verify batch */
+    bool *later;          /* of each member: whether it may be tried in another job */
+    struct report_tally rejected;
+    bool goes_on;         /* reports have another message for the helper */
+    const char *nonsense; /* why the job has to be abandoned, or NULL */
+};
+
+/* Checks the responses, takes out what the helper rejected, and continues the
+ * rest. `verdicts` is zero on entry; its arrays live in the job's arena. What a
+ * helper gets wrong is told by `nonsense`, not by a failure. */
+struct status leader_job_verify(struct leader_job *job, struct span body,
+                                struct verdicts *verdicts);
+/* Narrows the job's reports to those that weren't rejected. */
+void leader_job_drop_rejected(struct leader_job *job);
+
 /* ---- Driving (leader_job.c) ----------------------------------------------- */
 
 /* An empty job; NULL if out of memory. */

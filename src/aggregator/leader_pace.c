@@ -32,8 +32,7 @@ static struct pace_entry *entry_make(struct pace *pace, const uint8_t *task_id) 
     if (entry != NULL) {
         return entry;
     }
-    struct pace_entry *grown =
-        realloc(pace->entries, (pace->count + 1) * sizeof *pace->entries);
+    struct pace_entry *grown = realloc(pace->entries, (pace->count + 1) * sizeof *pace->entries);
     if (grown == NULL) {
         return NULL;
     }
@@ -92,8 +91,7 @@ void pace_failed(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]) {
     struct pace_entry *entry = entry_find(pace, task_id);
     if (entry != NULL) {
         entry->failures++;
-        entry->rest_until_ns =
-            clock_monotonic_ns() + peer_backoff_ms(entry->failures, 0) * 1000000;
+        entry->rest_until_ns = clock_monotonic_ns() + peer_backoff_ms(entry->failures, 0) * 1000000;
     }
     pthread_mutex_unlock(&pace->lock);
 }
@@ -116,8 +114,7 @@ size_t pace_report_bytes(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_
     return bytes;
 }
 
-void pace_too_large(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE],
-                    size_t reports) {
+void pace_too_large(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE], size_t reports) {
     pthread_mutex_lock(&pace->lock);
     struct pace_entry *entry = entry_find(pace, task_id);
     if (entry != NULL) {

@@ -17,14 +17,14 @@ enum {
 static struct status auth_header(const struct task_peer *peer, struct arena *arena,
                                  struct http_header *out) {
     bool janus = peer->dialect == TASK_DIALECT_JANUS;
-    const char *value = arena_printf(arena, "%s%.*s", janus ? "" : "Bearer ",
-                                     (int)peer->token.len, (const char *)peer->token.data);
+    const char *value = arena_printf(arena, "%s%.*s", janus ? "" : "Bearer ", (int)peer->token.len,
+                                     (const char *)peer->token.data);
     if (value == NULL) {
         return FAIL(NO_MEMORY);
     }
-    *out = (struct http_header){
-        janus ? SPAN_OF_LITERAL("DAP-Auth-Token") : SPAN_OF_LITERAL("Authorization"),
-        span_of_string(value)};
+    *out = (struct http_header){janus ? SPAN_OF_LITERAL("DAP-Auth-Token")
+                                      : SPAN_OF_LITERAL("Authorization"),
+                                span_of_string(value)};
     return OK;
 }
 
@@ -47,8 +47,8 @@ struct status peer_send(struct aggregator *aggregator, const struct served_task 
         status = auth_header(&task->aggregator_peer, &arena, &headers[http.header_count++]);
     }
     if (request->has_body) {
-        headers[http.header_count++] = HTTP_HEADER(
-            "Content-Type", span_of_string(media_type_string(request->body_type)));
+        headers[http.header_count++] =
+            HTTP_HEADER("Content-Type", span_of_string(media_type_string(request->body_type)));
     }
     if (status_ok(status)) {
         status = http_client_send(aggregator->options.http_client, &http, callback, argument);
@@ -77,8 +77,8 @@ const char *peer_url(const struct served_task *task, enum resource resource,
     if (id != NULL) {
         memcpy(job.bytes, id, sizeof job.bytes);
     }
-    return resource_url(task->dap.configuration.helper_aggregator_endpoint, resource,
-                        &task->dap.id, id == NULL ? NULL : &job, arena);
+    return resource_url(task->dap.configuration.helper_aggregator_endpoint, resource, &task->dap.id,
+                        id == NULL ? NULL : &job, arena);
 }
 
 /* Text of a peer's for our log: printable ASCII, bounded. */
@@ -99,30 +99,24 @@ static bool http_status_may_change(int status) {
     case 408:
     case 421:
     case 425:
-    case 429:
-        return true;
-    default:
-        return status < 400 || status >= 500;
+    case 429: return true;
+    default: return status < 400 || status >= 500;
     }
 }
 
 static enum status_code code_of_http_status(int status) {
     switch (status) {
     case 401:
-    case 403:
-        return STATUS_UNAUTHORIZED;
+    case 403: return STATUS_UNAUTHORIZED;
     case 404:
-    case 410:
-        return STATUS_NOT_FOUND;
-    case 413:
-        return STATUS_TOO_LARGE;
-    default:
-        return status >= 400 && status < 500 ? STATUS_BAD_REQUEST : STATUS_PEER_FAILED;
+    case 410: return STATUS_NOT_FOUND;
+    case 413: return STATUS_TOO_LARGE;
+    default: return status >= 400 && status < 500 ? STATUS_BAD_REQUEST : STATUS_PEER_FAILED;
     }
 }
 
-static struct status answer_error(const struct http_client_response *response,
-                                  struct arena *arena, struct peer_answer *answer) {
+static struct status answer_error(const struct http_client_response *response, struct arena *arena,
+                                  struct peer_answer *answer) {
     bool may_change = http_status_may_change(response->status);
     answer->outcome = may_change ? PEER_FAILED : PEER_REFUSED;
     answer->problem = code_of_http_status(response->status);
@@ -133,10 +127,9 @@ static struct status answer_error(const struct http_client_response *response,
         answer->problem = problem.code;
     }
     const char *detail = printable(problem.detail, arena);
-    answer->reason =
-        arena_printf(arena, "HTTP status %d%s%s%s%s", response->status,
-                     problem.type == NULL ? "" : ", ", printable(problem.type, arena),
-                     *detail == '\0' ? "" : ": ", detail);
+    answer->reason = arena_printf(arena, "HTTP status %d%s%s%s%s", response->status,
+                                  problem.type == NULL ? "" : ", ", printable(problem.type, arena),
+                                  *detail == '\0' ? "" : ": ", detail);
     return answer->reason == NULL ? FAIL(NO_MEMORY) : OK;
 }
 
@@ -180,9 +173,8 @@ static struct status answer_location(const struct served_task *task, enum resour
 }
 
 struct status peer_answer_read(struct aggregator *aggregator, const struct served_task *task,
-                               const struct http_client_response *response,
-                               enum resource resource, const char *request_url,
-                               enum media_type type, struct arena *arena,
+                               const struct http_client_response *response, enum resource resource,
+                               const char *request_url, enum media_type type, struct arena *arena,
                                struct peer_answer *out) {
     struct peer_answer answer = {.retry_after_ms = -1};
     if (!status_ok(response->outcome)) {

@@ -59,9 +59,8 @@ enum { PEER_RETRY_MAX_S = 300 };
  * whose representation has the media type given. Strings live in the arena.
  * NO_MEMORY alone. */
 struct status peer_answer_read(struct aggregator *aggregator, const struct served_task *task,
-                               const struct http_client_response *response,
-                               enum resource resource, const char *request_url,
-                               enum media_type type, struct arena *arena,
+                               const struct http_client_response *response, enum resource resource,
+                               const char *request_url, enum media_type type, struct arena *arena,
                                struct peer_answer *out);
 
 /* How long to wait before try number `attempt` (from 1): doubles from a fifth

@@ -138,8 +138,8 @@ struct refusal {
 
 static void refuses(struct span request, const char *token, const char *type,
                     struct refusal expected) {
-    struct http_client_response *response = pair_call(
-        &pair, "POST", pair_leader_url(&pair, "collection_jobs"), token, type, request);
+    struct http_client_response *response =
+        pair_call(&pair, "POST", pair_leader_url(&pair, "collection_jobs"), token, type, request);
     cr_assert_eq(response->status, expected.status, "%d: %.*s", response->status,
                  (int)response->body.len, (const char *)response->body.data);
     if (expected.problem != NULL) {
@@ -175,8 +175,7 @@ Test(collection, names_what_is_wrong_with_a_request) {
     }
     refuses(pair_query(&pair, pair_time(&pair), 0), TOKEN, TYPE,
             (struct refusal){400, "batchInvalid"});
-    refuses(pair_query(&pair, UINT64_MAX, 2), TOKEN, TYPE,
-            (struct refusal){400, "batchInvalid"});
+    refuses(pair_query(&pair, UINT64_MAX, 2), TOKEN, TYPE, (struct refusal){400, "batchInvalid"});
     refuses(pair_query(&pair, UINT64_C(1) << 63, 2), TOKEN, TYPE,
             (struct refusal){400, "batchInvalid"});
 
@@ -245,9 +244,9 @@ Test(collection, refuses_what_overlaps) {
     cr_assert_eq(pair_upload_error(&pair, "1", now - 2), REPORT_ERROR_RESERVED);
     struct span body;
     cr_assert_eq(pair_poll(&pair, job, &body), 410);
-    cr_assert_eq(pair_poll(&pair, pair_leader_url(&pair, "collection_jobs/AAAAAAAAAAAAAAAAAAAAAA"),
-                           &body),
-                 404);
+    cr_assert_eq(
+        pair_poll(&pair, pair_leader_url(&pair, "collection_jobs/AAAAAAAAAAAAAAAAAAAAAA"), &body),
+        404);
     pair_stop(&pair);
 }
 

@@ -24,9 +24,7 @@ static void begin_with(const struct pair_options *options, const char *kind,
     pair_upload_many(&pair, "1", REPORTS, pair_time(&pair));
 }
 
-static void begin(const char *kind, script_step *const steps[]) {
-    begin_with(&count, kind, steps);
-}
+static void begin(const char *kind, script_step *const steps[]) { begin_with(&count, kind, steps); }
 
 static void finish(void) {
     pair_stop(&pair);
@@ -96,8 +94,7 @@ Test(driver, sends_less_after_too_much) {
 /* The helper counted what it got first, whatever is said later: were those
  * reports mixed with others now, it would refuse them as replayed. */
 Test(driver, keeps_what_may_have_arrived) {
-    begin("aggregation_jobs",
-          STEPS(step_lose_answer, step_refuse_repeated, step_refuse_repeated));
+    begin("aggregation_jobs", STEPS(step_lose_answer, step_refuse_repeated, step_refuse_repeated));
     wait_for_requests(1);
     pair_upload_many(&pair, "1", 1, pair_time(&pair));
     wait_for_requests(3);
@@ -132,6 +129,14 @@ Test(driver, never_sends_a_rejected_report_again) {
     pair_settle(&pair, TIMEOUT_MS);
     usleep(300000);
     cr_assert_eq(script.count, 1);
+    cr_assert_eq(pair_counter(&pair, &pair.leader, "report_rejected_invalid_message"), REPORTS);
+    cr_assert_eq(pair_counter(&pair, &pair.leader, "aggregated"), 0);
+    finish();
+}
+
+Test(driver, counts_a_rejection_without_a_reason) {
+    begin("aggregation_jobs", STEPS(step_reject_reserved));
+    pair_settle(&pair, TIMEOUT_MS);
     cr_assert_eq(pair_counter(&pair, &pair.leader, "report_rejected_invalid_message"), REPORTS);
     cr_assert_eq(pair_counter(&pair, &pair.leader, "aggregated"), 0);
     finish();

@@ -22,8 +22,8 @@ static void upload_all(struct pair *pair, const char *const measurements[], size
     }
 }
 
-static void check(struct pair *pair, const struct pair_result *result,
-                  const uint64_t expected[], size_t count) {
+static void check(struct pair *pair, const struct pair_result *result, const uint64_t expected[],
+                  size_t count) {
     cr_assert_eq(result->report_count, count, "%llu reports",
                  (unsigned long long)result->report_count);
     for (size_t i = 0; i < vdaf_result_len(pair->vdaf); i++) {
@@ -90,9 +90,8 @@ Test(exact, sum_vec) {
 }
 
 Test(exact, histogram) {
-    struct pair_options options = {.vdaf = "Prio3Histogram",
-                                   .params = {{"length", 5}, {"chunk_length", 2}},
-                                   .param_count = 2};
+    struct pair_options options = {
+        .vdaf = "Prio3Histogram", .params = {{"length", 5}, {"chunk_length", 2}}, .param_count = 2};
     const char *measurements[] = {"0", "4", "4", "2", "1"};
     exact(&options, measurements, 5, (uint64_t[]){1, 1, 1, 0, 2});
 }

@@ -487,6 +487,10 @@ Test(helper, continues_no_finished_job) {
     assert_problem(continue_at(solo_path(&solo, "aggregation_jobs/AAAAAAAAAAAAAAAAAAAAAA"), 1,
                                &item, 1),
                    404, "unrecognizedAggregationJob");
+    assert_problem(continue_at("/tasks/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                               "/aggregation_jobs/AAAAAAAAAAAAAAAAAAAAAA",
+                               1, &item, 1),
+                   404, "unrecognizedTask");
     assert_problem(solo_call(&solo, "POST", made.location,
                              media_type_string(MEDIA_AGGREGATION_JOB_CONTINUE_REQ), SOLO_TOKEN,
                              SPAN_OF_LITERAL("x")),

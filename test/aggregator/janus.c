@@ -49,8 +49,7 @@ static struct relay_verdict step_check_init(struct script *seen,
                                             const struct relay_request *request) {
     struct janus_aggregation_job_init_req init;
     cr_assert_str_eq(request->method, "PUT");
-    cr_assert(status_ok(
-        janus_aggregation_job_init_req_decode(request->body, &seen->arena, &init)));
+    cr_assert(status_ok(janus_aggregation_job_init_req_decode(request->body, &seen->arena, &init)));
     cr_assert_eq(init.verify_inits.count, REPORTS);
     cr_assert_eq(init.partial_batch_selector.batch_mode, pair.options.batch_mode);
     cr_assert_eq(init.partial_batch_selector.config.len,
@@ -70,8 +69,7 @@ Test(janus, counts_batches) { counts(BATCH_MODE_LEADER_SELECTED, NULL); }
 Test(janus, counts_batches_asynchronously) { counts(BATCH_MODE_LEADER_SELECTED, async); }
 
 Test(janus, retries_the_same_put) {
-    start(BATCH_MODE_TIME_INTERVAL, NULL,
-          STEPS(step_error_500, step_lose_answer, step_strip_body));
+    start(BATCH_MODE_TIME_INTERVAL, NULL, STEPS(step_error_500, step_lose_answer, step_strip_body));
     pair_upload_many(&pair, "3", REPORTS, pair_time(&pair));
     expect(REPORTS);
     cr_assert_eq(script_same_bodies(&script, "PUT"), 3);

@@ -9,9 +9,9 @@
 #include "aggregator/auth.h"
 #include "aggregator/keyring.h"
 #include "aggregator/relay.h"
+#include "dap/batch.h"
 #include "dap/binding.h"
 #include "dap/media_type.h"
-#include "dap/batch.h"
 #include "dap/url.h"
 #include "hpke/provider/default.h"
 #include "wire/base64url.h"
@@ -19,11 +19,10 @@
 #define LEADER_TOKEN "the-leader's-token"
 #define COLLECTOR_TOKEN "the-collector's-token"
 
-#define must(expression)                                                                  \
-    do {                                                                                  \
-        struct status must_status_ = (expression);                                        \
-        cr_assert(status_ok(must_status_), "%s: %s", #expression,                         \
-                  status_text(must_status_.code));                                        \
+#define must(expression)                                                                           \
+    do {                                                                                           \
+        struct status must_status_ = (expression);                                                 \
+        cr_assert(status_ok(must_status_), "%s: %s", #expression, status_text(must_status_.code)); \
     } while (0)
 
 static const struct hpke_suite suite = {MOIETY_KEM_X25519_HKDF_SHA256, MOIETY_KDF_HKDF_SHA256,
@@ -38,8 +37,8 @@ static void server_open(struct pair *pair, struct server *server, bool create) {
     must(store_open(server->database, &store, &server->store));
     uint8_t key_id;
     if (create) {
-        must(keyring_add(server->store, hpke_provider_default(), suite,
-                         clock_now_us(&clock_system), &key_id));
+        must(keyring_add(server->store, hpke_provider_default(), suite, clock_now_us(&clock_system),
+                         &key_id));
     }
     must(work_queue_new(&server->queue,
                         &(struct work_queue_config){.threads = 2, .name = server->name}));
@@ -120,7 +119,8 @@ static void task_configure(struct pair *pair) {
     struct task_id id;
     must(hpke_provider_default()->random(id.bytes, sizeof id.bytes) == 0 ? OK : FAIL(CRYPTO));
     char *leader = arena_printf(&pair->arena, "http://127.0.0.1:%u/", pair->leader.port);
-    char *helper = arena_printf(&pair->arena, "http://127.0.0.1:%u/helper", relay_port(pair->relay));
+    char *helper =
+        arena_printf(&pair->arena, "http://127.0.0.1:%u/helper", relay_port(pair->relay));
     struct buffer config = BUFFER_INIT;
     must(vdaf_encode_config(pair->vdaf, &config));
     struct task_configuration configuration = {
@@ -203,8 +203,7 @@ static void task_make_pair(struct pair *pair) {
 
 /* The configuration that a client would fetch. */
 static void fetch_config(struct pair *pair, const char *url, struct hpke_key *out) {
-    struct http_client_response *response =
-        pair_call(pair, "GET", url, NULL, NULL, SPAN_EMPTY);
+    struct http_client_response *response = pair_call(pair, "GET", url, NULL, NULL, SPAN_EMPTY);
     cr_assert_eq(response->status, 200, "%s: %d", url, response->status);
     struct hpke_config_list list;
     must(hpke_config_list_decode(buffer_span(&response->body), &pair->arena, &list));
@@ -235,15 +234,16 @@ void pair_start(struct pair *pair, const struct pair_options *options) {
         server_start(pair, &pair->helper, "helper");
     }
     task_make_pair(pair);
-    fetch_config(pair, arena_printf(&pair->arena, "http://127.0.0.1:%u/hpke_config",
-                                    pair->leader.port),
+    fetch_config(pair,
+                 arena_printf(&pair->arena, "http://127.0.0.1:%u/hpke_config", pair->leader.port),
                  &pair->leader_key);
     if (o->no_helper) {
         must(hpke_key_generate(hpke_provider_default(), suite, 9, &pair->helper_key));
     } else {
-        fetch_config(pair, arena_printf(&pair->arena, "http://127.0.0.1:%u/helper/hpke_config",
-                                        pair->helper.port),
-                     &pair->helper_key);
+        fetch_config(
+            pair,
+            arena_printf(&pair->arena, "http://127.0.0.1:%u/helper/hpke_config", pair->helper.port),
+            &pair->helper_key);
     }
 }
 
@@ -271,14 +271,13 @@ struct http_client_response *pair_call(struct pair *pair, const char *method, co
         .method = method, .url = url, .headers = headers, .body = body};
     if (token != NULL) {
         headers[request.header_count++] =
-            speaks_janus(pair) ? HTTP_HEADER("DAP-Auth-Token", span_of_string(token))
-                               : HTTP_HEADER("Authorization",
-                                             span_of_string(arena_printf(
-                                                 &pair->arena, "Bearer %s", token)));
+            speaks_janus(pair)
+                ? HTTP_HEADER("DAP-Auth-Token", span_of_string(token))
+                : HTTP_HEADER("Authorization",
+                              span_of_string(arena_printf(&pair->arena, "Bearer %s", token)));
     }
     if (content_type != NULL) {
-        headers[request.header_count++] =
-            HTTP_HEADER("Content-Type", span_of_string(content_type));
+        headers[request.header_count++] = HTTP_HEADER("Content-Type", span_of_string(content_type));
     }
     struct http_client *client;
     struct http_client_response *response;
@@ -290,8 +289,8 @@ struct http_client_response *pair_call(struct pair *pair, const char *method, co
 }
 
 const char *pair_leader_url(struct pair *pair, const char *below) {
-    char *base = resource_url(pair->dap.configuration.leader_aggregator_endpoint,
-                              RESOURCE_REPORTS, &pair->dap.id, NULL, &pair->arena);
+    char *base = resource_url(pair->dap.configuration.leader_aggregator_endpoint, RESOURCE_REPORTS,
+                              &pair->dap.id, NULL, &pair->arena);
     size_t len = strlen(base) - strlen("reports");
     return arena_printf(&pair->arena, "%.*s%s", (int)len, base, below);
 }
@@ -314,8 +313,8 @@ static void shard(struct pair *pair, const char *measurement, const uint8_t *non
 }
 
 static struct hpke_ciphertext encrypt(struct pair *pair, const struct report *report,
-                                      const struct hpke_key *key, enum role role,
-                                      struct span share, bool spoil) {
+                                      const struct hpke_key *key, enum role role, struct span share,
+                                      bool spoil) {
     struct plaintext_input_share plain = {.payload = share};
     struct buffer bytes = BUFFER_INIT;
     must(plaintext_input_share_encode(&plain, &bytes));
@@ -369,8 +368,7 @@ static void upload(struct pair *pair, struct buffer *body) {
     buffer_release(body);
 }
 
-void pair_upload(struct pair *pair, const char *measurement, uint64_t time,
-                 enum pair_spoil spoil) {
+void pair_upload(struct pair *pair, const char *measurement, uint64_t time, enum pair_spoil spoil) {
     struct buffer body = BUFFER_INIT;
     report_make(pair, measurement, time, spoil, &body);
     upload(pair, &body);
@@ -424,8 +422,7 @@ static const char *collect_put(struct pair *pair, struct span request) {
     char text[32];
     cr_assert_eq(hpke_provider_default()->random(id, sizeof id), 0);
     base64url_encode(text, SPAN_OF_ARRAY(id));
-    const char *url = pair_leader_url(
-        pair, arena_printf(&pair->arena, "collection_jobs/%s", text));
+    const char *url = pair_leader_url(pair, arena_printf(&pair->arena, "collection_jobs/%s", text));
     for (int i = 0; i < 2; i++) { /* twice: it may try again */
         struct http_client_response *response =
             pair_call(pair, "PUT", url, COLLECTOR_TOKEN,
@@ -442,9 +439,8 @@ const char *pair_collect(struct pair *pair, struct span request) {
         return collect_put(pair, request);
     }
     const char *url = pair_leader_url(pair, "collection_jobs");
-    struct http_client_response *response =
-        pair_call(pair, "POST", url, COLLECTOR_TOKEN,
-                  media_type_string(MEDIA_COLLECTION_JOB_REQ), request);
+    struct http_client_response *response = pair_call(
+        pair, "POST", url, COLLECTOR_TOKEN, media_type_string(MEDIA_COLLECTION_JOB_REQ), request);
     cr_assert(response->status >= 200 && response->status < 300, "collect: %d: %.*s",
               response->status, (int)response->body.len, (const char *)response->body.data);
     char *job;
@@ -519,8 +515,7 @@ static struct status counter_run(struct store_tx *tx, void *argument) {
     struct counter_query *query = argument;
     struct store_counter *counters;
     size_t count;
-    TRY(store_counter_list(tx, &query->pair->arena, query->pair->dap.id.bytes, &counters,
-                           &count));
+    TRY(store_counter_list(tx, &query->pair->arena, query->pair->dap.id.bytes, &counters, &count));
     query->value = 0;
     for (size_t i = 0; i < count; i++) {
         if (strcmp(counters[i].name, query->name) == 0) {

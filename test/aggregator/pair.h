@@ -26,8 +26,8 @@ struct relay_request {
 };
 struct relay_verdict {
     enum {
-        RELAY_FORWARD,  /* and hand the answer back */
-        RELAY_LOSE,     /* answer `status` without forwarding */
+        RELAY_FORWARD,     /* and hand the answer back */
+        RELAY_LOSE,        /* answer `status` without forwarding */
         RELAY_LOSE_ANSWER, /* forward, but answer `status` */
         RELAY_STRIP_BODY,  /* forward, but answer as if it weren't ready yet */
     } action;
@@ -57,14 +57,14 @@ struct pair_options {
     struct vdaf_param params[4];
     size_t param_count;
     enum batch_mode batch_mode;
-    uint64_t min_batch_size; /* 0: 1 */
-    uint64_t time_precision; /* 0: 3600 */
+    uint64_t min_batch_size;     /* 0: 1 */
+    uint64_t time_precision;     /* 0: 3600 */
     const char *leader_settings; /* JSON; NULL: quick jobs */
     const char *helper_settings;
-    const char *dialect;     /* of the helper, as the leader knows it, and the reverse */
-    uint32_t lease_s;        /* of the leader; 0: the default */
-    uint32_t clock_skew_s;   /* likewise; may be changed before a restart */
-    bool no_helper;          /* the relay's script is the helper */
+    const char *dialect;   /* of the helper, as the leader knows it, and the reverse */
+    uint32_t lease_s;      /* of the leader; 0: the default */
+    uint32_t clock_skew_s; /* likewise; may be changed before a restart */
+    bool no_helper;        /* the relay's script is the helper */
 };
 
 struct relay;

@@ -83,12 +83,9 @@ Test(recover, between_freezing_and_the_helpers_share) {
 static struct relay_verdict lossy(void *argument, const struct relay_request *request) {
     (void)argument;
     switch (request->number % 3) {
-    case 0:
-        return (struct relay_verdict){.action = RELAY_LOSE, .status = 500};
-    case 1:
-        return (struct relay_verdict){.action = RELAY_LOSE_ANSWER, .status = 500};
-    default:
-        return (struct relay_verdict){.action = RELAY_FORWARD};
+    case 0: return (struct relay_verdict){.action = RELAY_LOSE, .status = 500};
+    case 1: return (struct relay_verdict){.action = RELAY_LOSE_ANSWER, .status = 500};
+    default: return (struct relay_verdict){.action = RELAY_FORWARD};
     }
 }
 
@@ -112,6 +109,5 @@ static void survives(enum batch_mode mode, const char *helper_settings) {
 
 Test(recover, from_many_kills) { survives(BATCH_MODE_TIME_INTERVAL, NULL); }
 Test(recover, from_many_kills_with_a_slow_helper) {
-    survives(BATCH_MODE_LEADER_SELECTED,
-             "{\"helper_async\": true, \"allow_small_batches\": true}");
+    survives(BATCH_MODE_LEADER_SELECTED, "{\"helper_async\": true, \"allow_small_batches\": true}");
 }

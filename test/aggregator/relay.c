@@ -39,13 +39,12 @@ static void reply_verdict(struct http_request *request, const struct relay_verdi
     http_reply(request, &response);
 }
 
-static void reply_forwarded(struct http_request *request,
-                            const struct http_client_response *answer, bool strip) {
+static void reply_forwarded(struct http_request *request, const struct http_client_response *answer,
+                            bool strip) {
     struct http_header headers[3];
-    struct http_response response = {
-        .status = strip ? 202 : answer->status,
-        .headers = headers,
-        .body = strip ? SPAN_EMPTY : buffer_span(&answer->body)};
+    struct http_response response = {.status = strip ? 202 : answer->status,
+                                     .headers = headers,
+                                     .body = strip ? SPAN_EMPTY : buffer_span(&answer->body)};
     static const char *const names[] = {"location", "content-type", "retry-after"};
     for (size_t i = 0; i < (strip ? 1 : 3); i++) {
         struct span value = http_client_response_header(answer, names[i]);
@@ -60,10 +59,8 @@ static void reply_forwarded(struct http_request *request,
 static struct status forward(struct relayed *relayed, struct http_client_response **answer) {
     struct http_request *request = relayed->request;
     struct http_header headers[3];
-    struct http_client_request outgoing = {.method = request->method,
-                                           .headers = headers,
-                                           .body = request->body,
-                                           .timeout_ms = 20000};
+    struct http_client_request outgoing = {
+        .method = request->method, .headers = headers, .body = request->body, .timeout_ms = 20000};
     static const char *const names[] = {"content-type", "authorization", "dap-auth-token"};
     for (size_t i = 0; i < 3; i++) {
         struct span value = http_request_header(request, names[i]);
@@ -72,11 +69,10 @@ static struct status forward(struct relayed *relayed, struct http_client_respons
                 (struct http_header){span_of_string(names[i]), value};
         }
     }
-    outgoing.url = arena_printf(
-        &request->arena, "http://127.0.0.1:%u%.*s%s%.*s", relayed->relay->pair->helper.port,
-        (int)request->path.len, (const char *)request->path.data,
-        request->query.len > 0 ? "?" : "", (int)request->query.len,
-        (const char *)request->query.data);
+    outgoing.url = arena_printf(&request->arena, "http://127.0.0.1:%u%.*s%s%.*s",
+                                relayed->relay->pair->helper.port, (int)request->path.len,
+                                (const char *)request->path.data, request->query.len > 0 ? "?" : "",
+                                (int)request->query.len, (const char *)request->query.data);
     return http_client_call(relayed->relay->client, &outgoing, answer);
 }
 

@@ -64,10 +64,10 @@ struct status vdaf_encode_config(const struct vdaf *vdaf, struct buffer *out) {
 
 unsigned vdaf_rounds(const struct vdaf *vdaf) { return (unsigned)vdaf->rounds.value; }
 
-#define CONSTANT(type, name, value)        \
-    type name(const struct vdaf *vdaf) {   \
-        (void)vdaf;                        \
-        return value;                      \
+#define CONSTANT(type, name, value)                                                                \
+    type name(const struct vdaf *vdaf) {                                                           \
+        (void)vdaf;                                                                                \
+        return value;                                                                              \
     }
 CONSTANT(unsigned, vdaf_shares, 2)
 CONSTANT(size_t, vdaf_verify_key_size, 32)
@@ -83,8 +83,7 @@ size_t vdaf_input_share_size(const struct vdaf *vdaf, unsigned share) {
     return sizeof(struct share);
 }
 
-struct status vdaf_parse_measurement(const struct vdaf *vdaf, struct span text,
-                                     uint64_t values[]) {
+struct status vdaf_parse_measurement(const struct vdaf *vdaf, struct span text, uint64_t values[]) {
     (void)vdaf;
     values[0] = (uint64_t)(text.data[0] - '0');
     return OK;
@@ -235,8 +234,7 @@ static void receive(struct verify_batch *batch, size_t i, bool first, struct spa
     }
 }
 
-struct status pingpong_leader_init(struct verify_batch *batch,
-                                   const struct verify_input inputs[]) {
+struct status pingpong_leader_init(struct verify_batch *batch, const struct verify_input inputs[]) {
     for (size_t i = 0; i < batch->count; i++) {
         take_share(batch, i, &inputs[i]);
         if (batch->reports[i].verdict == STATUS_OK) {
@@ -285,9 +283,8 @@ struct status verify_batch_decode(const struct vdaf *vdaf, unsigned aggregator_i
     return OK;
 }
 
-struct status verify_batch_accumulate(const struct verify_batch *batch,
-                                      const uint32_t bucket_of[], uint8_t *const agg_shares[],
-                                      size_t buckets) {
+struct status verify_batch_accumulate(const struct verify_batch *batch, const uint32_t bucket_of[],
+                                      uint8_t *const agg_shares[], size_t buckets) {
     (void)buckets;
     for (size_t i = 0; i < batch->count; i++) {
         enum verify_state state = batch->reports[i].state;

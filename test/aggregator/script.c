@@ -51,7 +51,7 @@ unsigned script_same_bodies(const struct script *script, const char *method) {
 
 /* ---- Steps ---------------------------------------------------------------- */
 
-#define STEP(name) \
+#define STEP(name)                                                                                 \
     struct relay_verdict name(struct script *script, const struct relay_request *request)
 #define UNUSED (void)script, (void)request
 
@@ -82,10 +82,10 @@ STEP(step_413) {
 }
 
 static struct relay_verdict problem(struct script *script, const char *type) {
-    char *text = arena_printf(&script->arena,
-                              "{\"type\":\"urn:ietf:params:ppm:dap:error:%s\",\"status\":400}",
-                              type);
-    return (struct relay_verdict){.action = RELAY_LOSE, .status = 400,
+    char *text = arena_printf(
+        &script->arena, "{\"type\":\"urn:ietf:params:ppm:dap:error:%s\",\"status\":400}", type);
+    return (struct relay_verdict){.action = RELAY_LOSE,
+                                  .status = 400,
                                   .content_type = "application/problem+json",
                                   .body = span_of_string(text)};
 }
@@ -110,7 +110,9 @@ STEP(step_redirect) {
 }
 STEP(step_html) {
     UNUSED;
-    return (struct relay_verdict){.action = RELAY_LOSE, .status = 200, .content_type = "text/html",
+    return (struct relay_verdict){.action = RELAY_LOSE,
+                                  .status = 200,
+                                  .content_type = "text/html",
                                   .body = SPAN_OF_LITERAL("<h1>It works!</h1>")};
 }
 STEP(step_poll_404) {
@@ -119,7 +121,8 @@ STEP(step_poll_404) {
 }
 
 static struct relay_verdict response(struct span body) {
-    return (struct relay_verdict){.action = RELAY_LOSE, .status = 200,
+    return (struct relay_verdict){.action = RELAY_LOSE,
+                                  .status = 200,
                                   .content_type = media_type_string(MEDIA_AGGREGATION_JOB_RESP),
                                   .body = body};
 }
@@ -149,14 +152,18 @@ static struct relay_verdict respond(struct script *script, const struct relay_re
     return response(body);
 }
 
-static const struct verify_resp reject_early = {
-    .verify_resp_type = VERIFY_RESP_TYPE_REJECT, .report_error = REPORT_ERROR_REPORT_TOO_EARLY};
-static const struct verify_resp reject_invalid = {
-    .verify_resp_type = VERIFY_RESP_TYPE_REJECT, .report_error = REPORT_ERROR_INVALID_MESSAGE};
+static const struct verify_resp reject_early = {.verify_resp_type = VERIFY_RESP_TYPE_REJECT,
+                                                .report_error = REPORT_ERROR_REPORT_TOO_EARLY};
+static const struct verify_resp reject_invalid = {.verify_resp_type = VERIFY_RESP_TYPE_REJECT,
+                                                  .report_error = REPORT_ERROR_INVALID_MESSAGE};
 
 STEP(step_missing) { return respond(script, request, &reject_invalid, 1, false); }
 STEP(step_reversed) { return respond(script, request, &reject_invalid, 0, true); }
 STEP(step_reject_invalid) { return respond(script, request, &reject_invalid, 0, false); }
+STEP(step_reject_reserved) {
+    struct verify_resp reserved = {.verify_resp_type = VERIFY_RESP_TYPE_REJECT};
+    return respond(script, request, &reserved, 0, false);
+}
 STEP(step_reject_early) { return respond(script, request, &reject_early, 0, false); }
 STEP(step_finish) {
     struct verify_resp finish = {.verify_resp_type = VERIFY_RESP_TYPE_FINISH};
@@ -169,8 +176,7 @@ static struct relay_verdict respond_continue(struct script *script,
                                              const struct relay_request *request, bool reverse,
                                              const struct verify_resp *base) {
     struct aggregation_job_continue_req req;
-    cr_assert(status_ok(
-        aggregation_job_continue_req_decode(request->body, &script->arena, &req)));
+    cr_assert(status_ok(aggregation_job_continue_req_decode(request->body, &script->arena, &req)));
     struct buffer out = BUFFER_INIT;
     struct span body;
     size_t count = req.verify_continues.count;
@@ -197,20 +203,18 @@ STEP(step_continue_again) {
 STEP(step_foreign_location) {
     (void)request;
     (void)script;
-    return (struct relay_verdict){.action = RELAY_LOSE, .status = 202,
-                                  .location = "http://127.0.0.1:9/helper/tasks/x/y"};
+    return (struct relay_verdict){
+        .action = RELAY_LOSE, .status = 202, .location = "http://127.0.0.1:9/helper/tasks/x/y"};
 }
 
 /* As if the job were under way at the helper, below the request's own path. */
 static struct relay_verdict pending(struct script *script, const struct relay_request *request,
                                     const char *retry_after) {
-    char *location = arena_printf(&script->arena, "%.*s%s", (int)strcspn(request->path, "?"),
-                                  request->path,
-                                  strcmp(request->method, "POST") == 0
-                                      ? "/AAAAAAAAAAAAAAAAAAAAAA?step=0"
-                                      : "?step=0");
-    return (struct relay_verdict){.action = RELAY_LOSE, .status = 200, .location = location,
-                                  .retry_after = retry_after};
+    char *location = arena_printf(
+        &script->arena, "%.*s%s", (int)strcspn(request->path, "?"), request->path,
+        strcmp(request->method, "POST") == 0 ? "/AAAAAAAAAAAAAAAAAAAAAA?step=0" : "?step=0");
+    return (struct relay_verdict){
+        .action = RELAY_LOSE, .status = 200, .location = location, .retry_after = retry_after};
 }
 STEP(step_retry_huge) { return pending(script, request, "999999999999"); }
 STEP(step_retry_date) {

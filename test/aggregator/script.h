@@ -40,10 +40,9 @@ unsigned script_same_bodies(const struct script *script, const char *method);
 
 /* Steps. */
 script_step step_forward, step_error_500, step_lose_answer, step_strip_body, step_401, step_413,
-    step_refuse, step_refuse_repeated,
-    step_redirect, step_html, step_garbage, step_missing, step_reversed,
-    step_finish, step_reject_invalid, step_reject_early, step_foreign_location,
-    step_retry_date, step_retry_huge, step_poll_404, step_batch_mismatch,
+    step_refuse, step_refuse_repeated, step_redirect, step_html, step_garbage, step_missing,
+    step_reversed, step_finish, step_reject_invalid, step_reject_reserved, step_reject_early,
+    step_foreign_location, step_retry_date, step_retry_huge, step_poll_404, step_batch_mismatch,
     step_continue_reversed, step_continue_again;
 
 #endif

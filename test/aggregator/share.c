@@ -296,6 +296,11 @@ Test(share, lets_nobody_in_without_the_token) {
     cr_assert_eq(solo_call(&solo, "POST", path, type, NULL, request).status, 401);
     cr_assert_eq(solo_call(&solo, "POST", path, type, "wrong", request).status, 401);
     cr_assert_eq(solo_call(&solo, "POST", path, "text/plain", SOLO_TOKEN, request).status, 415);
+    assert_problem(solo_call(&solo, "POST",
+                             "/tasks/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                             "/aggregate_shares",
+                             type, SOLO_TOKEN, request),
+                   404, "unrecognizedTask");
     struct answer answer = collect(&hour, &hour, &total, 2);
     cr_assert_eq(solo_call(&solo, "GET", answer.location, NULL, "wrong", SPAN_EMPTY).status, 401);
     cr_assert_eq(solo_call(&solo, "DELETE", answer.location, NULL, NULL, SPAN_EMPTY).status, 401);

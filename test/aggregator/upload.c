@@ -361,13 +361,45 @@ Test(upload, pushes_back_when_the_queue_is_full) {
 
 /* ---- hpke_config ----------------------------------------------------------------------- */
 
-Test(upload, shows_its_keys_to_pages_that_may_see_them) {
-    struct solo_options options = leader;
-    options.cors_origins = "https://app.example, https://other.example";
-    solo_start(&solo, &options);
+Test(upload, shows_its_keys_for_a_day) {
+    solo_start(&solo, &leader);
     struct answer answer = solo_call(&solo, "GET", "/hpke_config", NULL, NULL, SPAN_EMPTY);
     cr_assert_eq(answer.status, 200);
     cr_assert_str_eq(answer.content_type, "application/ppm-dap;message=hpke-config-list");
     cr_assert_str_eq(answer.cache_control, "max-age=86400");
+    solo_stop(&solo);
+}
+
+/* What a browser is told when a page of this origin wants the keys. */
+static struct span allowed_origin(const char *origin) {
+    struct address address = http_server_address(solo.server);
+    struct http_header header = HTTP_HEADER("Origin", span_of_string(origin));
+    const struct http_client_request request = {
+        .method = "GET",
+        .url = arena_printf(&solo.arena, "http://127.0.0.1:%u/hpke_config",
+                            address_port(&address)),
+        .headers = &header,
+        .header_count = 1};
+    struct http_client_response *response;
+    struct span out;
+    must(http_client_call(solo.client, &request, &response));
+    must(arena_copy(&solo.arena,
+                    http_client_response_header(response, "access-control-allow-origin"), &out));
+    http_client_response_free(response);
+    return out;
+}
+
+Test(upload, shows_its_keys_to_pages_that_may_see_them) {
+    struct solo_options options = leader;
+    options.cors_origins = "https://app.example, https://other.example";
+    solo_start(&solo, &options);
+    static const char *const allowed[] = {"https://app.example", "https://other.example"};
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert(span_equal_vartime(allowed_origin(allowed[i]), span_of_string(allowed[i])));
+    }
+    cr_assert_eq(allowed_origin("https://evil.example").len, 0);
+    solo_stop(&solo);
+    solo_start(&solo, &leader);
+    cr_assert_eq(allowed_origin("https://app.example").len, 0);
     solo_stop(&solo);
 }
