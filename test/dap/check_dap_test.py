@@ -48,6 +48,14 @@ int only_declared(void);
 """
 
 TESTS = "Test(report, is_checked) {\n}\n"
+METHODS = """\
+class Pair(TestCase):
+    def helper(self):
+        pass
+
+    def test_counts(self):
+        pass
+"""
 CMAKE = "moiety_test(dap/first SOURCES a.c)\nadd_test(NAME e2e/demo COMMAND demo)\n"
 
 
@@ -56,7 +64,8 @@ class CheckDap(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory()
         self.root = Path(self.folder.name)
         for name, text in {"draft.md": DRAFT, "src/dap/report.c": FUNCTIONS,
-                           "test/dap/report.c": TESTS, "test/dap/CMakeLists.txt": CMAKE}.items():
+                           "test/dap/report.c": TESTS,
+                           "test/e2e/pair_test.py": METHODS, "test/dap/CMakeLists.txt": CMAKE}.items():
             path = self.root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
@@ -120,6 +129,12 @@ class CheckDap(unittest.TestCase):
     def test_names_of_ctest_count_as_tests(self):
         self.rows[1] = (self.ids[1], "`report_check()`", "`dap/first` `e2e/demo`")
         self.assertEqual(self.check()[0], 0)
+
+    def test_methods_of_python_count_as_tests(self):
+        self.rows[1] = (self.ids[1], "`report_check()`", "`Pair.test_counts`")
+        self.assertEqual(self.check()[0], 0)
+        self.rows[1] = (self.ids[1], "`report_check()`", "`Pair.helper`")
+        self.expect_problem("there is no test Pair.helper")
 
     def test_a_row_must_name_something(self):
         self.rows[1] = (self.ids[1], "", "")

@@ -17,6 +17,8 @@ from pair import MOIETYD, PairTest, get, moiety
 def moietyd(*arguments):
     done = subprocess.run([MOIETYD, *map(str, arguments)], text=True, timeout=60,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if "Sanitizer" in done.stdout:
+        raise AssertionError(done.stdout)
     return done.returncode, done.stdout
 
 
@@ -52,6 +54,7 @@ class Mistakes(PairTest):
         status, output = moietyd("--check", "--config", self.leader.config)
         self.assertEqual(status, 1)
         self.assertIn("none of the wrapping_keys opens it", output)
+        self.assertEqual(moietyd("--config", self.leader.config)[0], 1)
 
     def test_command_lines(self):
         for words, status, text in (
@@ -90,6 +93,18 @@ class Mistakes(PairTest):
         self.leader.stop()
         self.leader.start()
         self.assertIn("small batches tell about people", self.leader.logged())
+
+    def test_each_task_has_an_id_and_a_verification_key_of_its_own(self):
+        told = []
+        for name in ("one", "two"):
+            moiety("task", "new", name, "--out", self.folder, "--vdaf", "count", "--leader",
+                   self.leader.url, "--helper", self.helper.url, "--min-batch-size", 100)
+            leader, helper = (json.loads(self.file(name, party).read_text())
+                              for party in ("leader", "helper"))
+            self.assertEqual(leader["task_id"], helper["task_id"])
+            self.assertEqual(leader["verify_keys"], helper["verify_keys"])
+            told += [leader["task_id"], leader["verify_keys"][0]["key"]]
+        self.assertEqual(len(set(told)), 4, told)
 
     def test_files_of_the_wrong_party(self):
         self.start()
