@@ -311,8 +311,9 @@ class Tasks(PairTest):
                 self.assertEqual(first["aggregator"]["token_hash"], again["aggregator"]["token_hash"])
             out.unlink()
         moiety("task", "set", "--config", self.leader.config, "--settings",
-               '{"max_job_size": 7, "allow_small_batches": true}', "--", task)
+               '{"max_job_size": 7}', "--", task)
         self.assertIn('"max_job_size": 7', self.show(self.leader, "x"))
+        self.assertIn('"allow_small_batches": true', self.show(self.leader, "x"))
         self.assertIn("max_job_siz", moiety("task", "set", "--config", self.leader.config,
                                             "--settings", '{"max_job_siz": 7}', "--", task,
                                             expect=1))

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,7 +22,7 @@ static const struct option_spec remove_options[] = {
 static const struct option_spec set_options[] = {
     CLI_CONFIG_OPTION(config_path),
     {"settings", OPTION_STRING, &new_settings, "JSON",
-     "an object as `moiety task show` prints it; what\nis left out takes its default", NULL},
+     "an object with the members to change, as `moiety\ntask show` prints them", NULL},
     {.name = NULL},
 };
 
@@ -259,32 +260,57 @@ static struct status put_settings(struct store_tx *tx, void *argument) {
     return store_task_set_settings(tx, setting->id, setting->settings);
 }
 
-static int run_set(struct cli_server *server, char **argv) {
-    struct opened opened;
-    struct task_settings settings;
+/* The stored settings with the members of `changes` replaced. */
+static struct status merge_settings(struct span stored, const char *changes,
+                                    struct task_settings *out,
+                                    char error[TASK_SETTINGS_ERROR_MAX]) {
+    json_t *base = json_loadb((const char *)stored.data, stored.len, 0, NULL);
+    json_t *change = json_loads(changes, JSON_REJECT_DUPLICATES, NULL);
+    char *merged = NULL;
+    snprintf(error, TASK_SETTINGS_ERROR_MAX, "expected a JSON object");
+    base = base == NULL ? json_object() : base;
+    if (json_is_object(change) && json_object_update(base, change) == 0) {
+        merged = json_dumps(base, JSON_COMPACT);
+    }
+    struct status status = merged == NULL ? FAIL(INVALID_CONFIG)
+                                          : task_settings_parse(span_of_string(merged), out, error);
+    free(merged);
+    json_decref(change);
+    json_decref(base);
+    return status;
+}
+
+static int store_settings(struct cli_server *server, const struct store_task *row,
+                          const struct task_settings *settings) {
     struct buffer text = BUFFER_INIT;
-    char error[TASK_SETTINGS_ERROR_MAX] = "";
-    if (new_settings == NULL) {
-        options_complain(&set_command, "--settings is needed");
-        return EXIT_USAGE;
-    }
-    if (!status_ok(task_settings_parse(span_of_string(new_settings), &settings, error))) {
-        return cli_fail("--settings: %s", error);
-    }
-    if (!open_task(server, argv[0], &opened)) {
-        return EXIT_FAILURE;
-    }
-    struct status status = task_settings_print(&settings, &text);
+    struct status status = task_settings_print(settings, &text);
     if (status_ok(status)) {
-        struct setting setting = {opened.row->id, buffer_span(&text)};
+        struct setting setting = {row->id, buffer_span(&text)};
         status = store_run(server->store, STORE_WRITE, put_settings, &setting);
     }
-    task_release(opened.task);
     if (status_ok(status)) {
         printf("%.*s\n", (int)text.len, (const char *)text.data);
     }
     buffer_release(&text);
     return status_ok(status) ? EXIT_SUCCESS : cli_fail_status(status, "the settings stay");
+}
+
+static int run_set(struct cli_server *server, char **argv) {
+    struct opened opened;
+    struct task_settings settings;
+    char error[TASK_SETTINGS_ERROR_MAX];
+    if (new_settings == NULL) {
+        options_complain(&set_command, "--settings is needed");
+        return EXIT_USAGE;
+    }
+    if (!open_task(server, argv[0], &opened)) {
+        return EXIT_FAILURE;
+    }
+    int result = status_ok(merge_settings(opened.row->settings, new_settings, &settings, error))
+                     ? store_settings(server, opened.row, &settings)
+                     : cli_fail("--settings: %s", error);
+    task_release(opened.task);
+    return result;
 }
 
 int task_set_main(int argc, char **argv) {

@@ -222,12 +222,12 @@ void moietyd_stop(struct moietyd *d) {
     for (size_t i = 0; i < d->server_count && d->started; i++) {
         http_server_free(d->servers[i]);
     }
-    loop_group_stop(d->loops);
+    if (d->loops != NULL) {
+        loop_group_stop(d->loops);
+    }
     router_free(d->router);
     router_free(d->admin_router);
-    if (d->aggregator != NULL) {
-        aggregator_free(d->aggregator);
-    }
+    aggregator_free(d->aggregator);
     http_client_free(d->client);
     work_queue_free(d->queue);
     loop_group_free(d->loops);
