@@ -549,6 +549,26 @@ Test(helper, answers_later) {
     solo_stop(&solo);
 }
 
+/* What can be told from the request is told at once, not when somebody asks. */
+Test(helper, accepts_no_job_that_is_wrong) {
+    struct solo_options options = helper_later;
+    options.idle = true;
+    solo_start(&solo, &options);
+    struct sample samples[2];
+    struct hand_job job;
+    samples_make(samples, 2);
+    hand_init(&solo, &job, samples, 2, NULL);
+    job.request.agg_param = SPAN_OF_LITERAL("x");
+    hand_encode(&solo, &job);
+    assert_problem(create(&job), 400, "invalidAggregationParameter");
+    job.request.agg_param = SPAN_EMPTY;
+    job.inits[1] = job.inits[0];
+    hand_encode(&solo, &job);
+    assert_problem(create(&job), 400, "invalidMessage");
+    hand_release(&job);
+    solo_stop(&solo);
+}
+
 /* What was accepted is worked off after a restart; a retry finds the same job. */
 Test(helper, keeps_what_it_accepted) {
     struct solo_options options = helper_later;
