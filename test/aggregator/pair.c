@@ -388,7 +388,7 @@ enum report_error pair_upload_error(struct pair *pair, const char *measurement, 
 }
 
 void pair_wait(const unsigned *count, unsigned number) {
-    for (int i = 0; i < 1000 && *(volatile const unsigned *)count < number; i++) {
+    for (int i = 0; i < 1000 && __atomic_load_n(count, __ATOMIC_ACQUIRE) < number; i++) {
         usleep(10000);
     }
     cr_assert_geq(*count, number);

@@ -80,9 +80,7 @@ Test(rounds, recovers_from_step_skew) {
     start(2, BATCH_MODE_TIME_INTERVAL,
           STEPS(step_forward, step_lose_answer, step_lose_answer, step_error_500));
     upload();
-    while (script.count < 2) {
-        usleep(10000);
-    }
+    pair_wait(&script.count, 2);
     pair_restart(&pair, &pair.leader);
     pair_restart(&pair, &pair.helper);
     expect();

@@ -25,12 +25,13 @@ struct relay_verdict script_run(void *argument, const struct relay_request *requ
     if (strstr(request->path, script->kind) == NULL) {
         return (struct relay_verdict){.action = RELAY_FORWARD};
     }
-    unsigned i = script->count++;
+    unsigned i = script->count;
     cr_assert_lt(i, SCRIPT_SEEN_MAX);
     snprintf(script->seen[i].method, sizeof script->seen[i].method, "%s", request->method);
     snprintf(script->seen[i].path, sizeof script->seen[i].path, "%s", request->path);
     crypto_hash_sha256(script->seen[i].digest, request->body.data, request->body.len);
     script->seen[i].at_ns = clock_monotonic_ns();
+    __atomic_store_n(&script->count, i + 1, __ATOMIC_RELEASE); /* tests wait for it */
     script_step *step = i < SCRIPT_STEPS_MAX ? script->steps[i] : NULL;
     return step != NULL ? step(script, request) : (struct relay_verdict){.action = RELAY_FORWARD};
 }
