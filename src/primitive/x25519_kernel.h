@@ -57,36 +57,40 @@ static inline element multiply_carried(const element *a, const element *b) {
     return product_carry(&wide);
 }
 
-static inline element square_carried(const element *a) {
+static inline __attribute__((always_inline)) element square_carried(const element *a) {
     const product wide = element_square(a);
     return product_carry(&wide);
 }
 
-/* Twice the point, by x : z = (s^2 d^2) : e (s^2 + 121665 e) for the sum s, the
- * difference d and e = s^2 - d^2. */
-static inline struct point point_double(const struct point *a) {
-    const element s = square_carried(&a->sum), d = square_carried(&a->difference);
+/*
+ * One step of the ladder: `low` becomes its double and `high` the sum of both,
+ * where `base` is the x coordinate of their difference.
+ *
+ * Doubling: for the sum s and the difference d of the coordinates and
+ * e = s^2 - d^2, the double is s^2 d^2 : e (s^2 + 121665 e). Addition: for
+ * l = s d' and r = d s', the sum is (l + r)^2 : base (l - r)^2. The two take
+ * turns, so that there is always work that doesn't wait for a result.
+ */
+static inline void ladder_step(struct point *low, struct point *high, const element *base) {
+    const product left = element_mul(&low->sum, &high->difference);
+    const product right = element_mul(&low->difference, &high->sum);
+    const element s = square_carried(&low->sum), d = square_carried(&low->difference);
+    const struct point crossed = point_of(&left, &right);
     const product wide_s = element_widen(&s), wide_d = element_widen(&d);
     const product wide_e = product_sub(&wide_s, &wide_d);
     const element e = product_carry(&wide_e);
-    const product wide_f = element_mul_add_small(&s, &e, 121665);
-    const element f = product_carry(&wide_f);
-    const product x = element_mul(&s, &d), z = element_mul(&e, &f);
-    return point_of(&x, &z);
-}
-
-/* a + b, where `base` is the x coordinate of their difference. */
-static inline struct point point_add(const struct point *a, const struct point *b,
-                                     const element *base) {
-    const product left = element_mul(&a->sum, &b->difference);
-    const product right = element_mul(&a->difference, &b->sum);
-    const struct point crossed = point_of(&left, &right);
     const element square = square_carried(&crossed.difference);
-    const product x = element_square(&crossed.sum), z = element_mul(&square, base);
-    return point_of(&x, &z);
+    const product wide_f = element_mul_add_small(&s, &e, 121665);
+    const product low_x = element_mul(&s, &d);
+    const element f = product_carry(&wide_f);
+    const product high_x = element_square(&crossed.sum);
+    const product low_z = element_mul(&e, &f);
+    const product high_z = element_mul(&square, base);
+    *low = point_of(&low_x, &low_z);
+    *high = point_of(&high_x, &high_z);
 }
 
-static __attribute__((noinline)) void element_square_times(element *a, unsigned times) {
+static __attribute__((noipa)) void element_square_times(element *a, unsigned times) {
     for (; times > 0; times--) {
         *a = square_carried(a);
     }
@@ -168,8 +172,7 @@ static void ladder(struct work *work) {
         element_swap(&work->low.sum, &work->high.sum, swap);
         element_swap(&work->low.difference, &work->high.difference, swap);
         swapped = now;
-        work->high = point_add(&work->low, &work->high, &work->base);
-        work->low = point_double(&work->low);
+        ladder_step(&work->low, &work->high, &work->base);
     }
     /* A clamped scalar ends in a zero bit: they lie as they should. */
 }
