@@ -114,7 +114,7 @@ struct status interop_u64(struct interop_call *call, const json_t *object, const
 }
 
 struct status interop_bytes(struct interop_call *call, const char *name, void *out, size_t len) {
-    const char *text;
+    const char *text = NULL;
     TRY(interop_string(call, name, &text));
     if (!status_ok(base64url_decode(out, len, span_of_string(text)))) {
         return interop_error(call, "\"%s\" is not base64url of %zu bytes", name, len);
@@ -123,7 +123,7 @@ struct status interop_bytes(struct interop_call *call, const char *name, void *o
 }
 
 struct status interop_bytes_any(struct interop_call *call, const char *name, struct span *out) {
-    const char *text;
+    const char *text = NULL;
     TRY(interop_string(call, name, &text));
     if (!status_ok(base64url_decode_any(call->arena, span_of_string(text), out))) {
         return interop_error(call, "\"%s\" is not base64url", name);
