@@ -5,19 +5,19 @@
 #include "simd/barrier.h"
 
 static field_value load(const struct field_kernel *field, const uint8_t *encoded) {
-    field_value high = field->encoded_words > 1 ? load_le64(encoded + 8) : 0;
+    field_value high = field->limbs > 1 ? load_le64(encoded + 8) : 0;
     return high << 64 | load_le64(encoded);
 }
 
 static void store(const struct field_kernel *field, uint8_t *encoded, field_value value) {
     store_le64(encoded, (uint64_t)value);
-    if (field->encoded_words > 1) {
+    if (field->limbs > 1) {
         store_le64(encoded + 8, (uint64_t)(value >> 64));
     }
 }
 
 static const struct field_kernel *portable_of(const struct field_kernel *field) {
-    return field->encoded_words == 1 ? &field64_portable : &field128_portable;
+    return field->limbs == 1 ? &field64_portable : &field128_portable;
 }
 
 field_value field_mul_vartime(const struct field_kernel *field, field_value a, field_value b) {

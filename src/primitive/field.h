@@ -12,9 +12,10 @@
  * Prime fields with large roots of unity (VDAF, section 6.1), in lanes.
  *
  * A vector of n elements holds n elements for each lane: it is an array of
- * n * kernel->words words, aligned to 64 bytes, whose layout is the kernel's
- * own business, except that element i starts at word i * kernel->words. A
- * constant is the same in every lane: kernel->limbs words.
+ * n * kernel->words words, aligned to 64 bytes. Word w of element i in lane l,
+ * of the 64-bit words that make up the element from the lowest on, is word
+ * (i * kernel->limbs + w) * kernel->lanes + l. A constant is the same in every
+ * lane: kernel->limbs words.
  *
  * An element is held in one of two forms. Plain: what the wire carries.
  * Factor: scaled by the kernel's R (Montgomery's trick; R is 1 where the prime
@@ -29,7 +30,7 @@
  * sample() and decode() tell by their result what they refused. Outputs may be
  * the same vector as an input, not one that overlaps it otherwise. Thread-safe.
  */
-enum { FIELD_BYTES_MAX = 16, FIELD_LIMBS_MAX = 3 };
+enum { FIELD_BYTES_MAX = 16, FIELD_LIMBS_MAX = 2 };
 
 typedef unsigned __int128 field_value;
 
@@ -43,9 +44,8 @@ struct field_kernel {
     enum simd_type type;
     unsigned lanes;
     size_t words;         /* of an element, all lanes together */
-    size_t limbs;         /* words of a constant */
+    size_t limbs;         /* 64-bit words of a constant, or of an element in one lane */
     size_t encoded_size;  /* bytes of an element on the wire, little-endian */
-    size_t encoded_words; /* the same in 64-bit words */
     field_value modulus;
     unsigned generator_base; /* generates the multiplicative group */
     unsigned generator_log2; /* its order's power of two */
@@ -54,7 +54,7 @@ struct field_kernel {
      * lanes that hold an element not below the modulus. */
     lane_mask (*decode)(uint64_t out[], const uint8_t *const in[], size_t n);
     void (*encode)(uint8_t *const out[], const uint64_t in[], size_t n);
-    /* From n * encoded_words words a lane, side by side as Keccak leaves
+    /* From n * limbs words a lane, side by side as Keccak leaves
      * them; gives the lanes with a word that is to be sampled again. */
     lane_mask (*sample)(uint64_t out[], const uint64_t words[], size_t n);
     /* One plain element; lane l is in[l], a number below 2^63. */
@@ -118,13 +118,19 @@ struct field_wires {
     const uint64_t *seeds;   /* 2 * chunk */
     const uint64_t *meas;    /* calls * chunk, zeros at the end */
     const uint64_t *offset;  /* one */
-    uint64_t *powers;        /* scratch: calls elements */
     size_t calls;
     size_t chunk;
 };
 
 extern const struct field_kernel field64_portable;
 extern const struct field_kernel field128_portable;
+#if defined(__x86_64__)
+extern const struct field_kernel field64_avx2;
+extern const struct field_kernel field128_avx2;
+extern const struct field_kernel field64_avx512;
+extern const struct field_kernel field128_avx512;
+extern const struct field_kernel field128_ifma_avx512;
+#endif
 
 static inline uint64_t *field_at(const struct field_kernel *field, uint64_t *vector, size_t i) {
     return vector + i * field->words;

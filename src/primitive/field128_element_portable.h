@@ -15,7 +15,7 @@
 
 #define FIELD field128
 #define FIELD_NAME "Field128"
-enum { LIMBS = 2, ENCODED_WORDS = 2 };
+enum { LIMBS = 2, LOOSE_LIMBS = 2, ACCUMULATOR_STEPS = 64 };
 
 #define MODULUS ((((field_value)UINT64_C(0xFFFFFFFFFFFFFFE4)) << 64) | 1)
 #define GENERATOR_BASE 7
@@ -50,15 +50,16 @@ static inline void element_store(uint64_t *to, element a) {
 }
 static inline element constant_load(const uint64_t *from) { return element_load(from); }
 static inline element element_splat(field_value value) { return from_value(value); }
-static inline element element_from_words(const uint64_t *words, lane *bad) {
-    const element raw = element_load(words);
+static inline element loose_load(const uint64_t *from) { return element_load(from); }
+static inline void loose_store(uint64_t *to, element a) { element_store(to, a); }
+static inline void words_check(uint64_t *words, lane *bad) {
     uint64_t carry = 0;
-    (void)add_carry(raw.low, R_LOW, &carry);
-    (void)add_carry(raw.high, R_HIGH, &carry);
+    (void)add_carry(words[0], R_LOW, &carry);
+    (void)add_carry(words[1], R_HIGH, &carry);
     *bad |= carry;
-    return subtract_modulus(raw, 0);
+    words[0] &= ~mask_of(carry);
+    words[1] &= ~mask_of(carry);
 }
-static inline void element_to_words(uint64_t *words, element a) { element_store(words, a); }
 
 static inline element element_add(element a, element b) {
     uint64_t carry = 0;
@@ -108,6 +109,8 @@ static inline element element_mul(element a, element b) {
     return reduce_wide(high, low);
 }
 
+static inline element loose_mul(element a, element b) { return element_mul(a, b); }
+
 static inline element element_to_factor(element a) {
     /* R^2 = 49 * 2^132 - 14 * 2^66 + 1, and 2^132 = 16 R. */
     const field_value r = ((field_value)R_HIGH << 64) | R_LOW;
@@ -115,6 +118,16 @@ static inline element element_to_factor(element a) {
 }
 static inline void constant_store(uint64_t *to, field_value value) {
     element_store(to, element_to_factor(from_value(value)));
+}
+
+/* v + top R, for top < 2^32. top R = 28 * 2^64 * top - top < 2^101, so there is
+ * at most one carry, worth R again; what is left after it is below 2^101. */
+static inline element add_top(element v, uint64_t top) {
+    const field_value excess = ((field_value)28 * top << 64) - top;
+    uint64_t carry = 0;
+    v.low = add_carry(v.low, (uint64_t)excess, &carry);
+    v.high = add_carry(v.high, (uint64_t)(excess >> 64), &carry);
+    return subtract_modulus(v, carry);
 }
 
 /* A sum of fewer than 2^32 products, not reduced. */
@@ -135,14 +148,24 @@ static inline void accumulator_mul_add(accumulator *sum, element a, element b) {
     sum->top += carry;
 }
 static inline element accumulator_reduce(const accumulator *sum) {
-    /* top * R = 28 * 2^64 * top - top < 2^101, so there is at most one carry,
-     * worth R again; what is left after it is below 2^101. */
-    const field_value excess = ((field_value)28 * sum->top << 64) - sum->top;
+    return reduce_wide(add_top(sum->high, sum->top), sum->low);
+}
+
+/* A sum of fewer than 2^32 elements. */
+typedef struct {
+    element sum;
+    uint64_t top;
+} summation;
+
+static inline summation summation_zero(void) { return (summation){{0, 0}, 0}; }
+static inline void summation_add(summation *sum, element a) {
     uint64_t carry = 0;
-    element high;
-    high.low = add_carry(sum->high.low, (uint64_t)excess, &carry);
-    high.high = add_carry(sum->high.high, (uint64_t)(excess >> 64), &carry);
-    return reduce_wide(subtract_modulus(high, carry), sum->low);
+    sum->sum.low = add_carry(sum->sum.low, a.low, &carry);
+    sum->sum.high = add_carry(sum->sum.high, a.high, &carry);
+    sum->top += carry;
+}
+static inline element summation_reduce(const summation *sum) {
+    return add_top(sum->sum, sum->top);
 }
 
 static inline uint64_t element_differ(element a, element b) {

@@ -6,7 +6,7 @@
  */
 #define FIELD field64
 #define FIELD_NAME "Field64"
-enum { LIMBS = 1, ENCODED_WORDS = 1 };
+enum { LIMBS = 1, LOOSE_LIMBS = 1, ACCUMULATOR_STEPS = 64 };
 
 #define FIELD64_P UINT64_C(0xFFFFFFFF00000001)
 #define FIELD64_EPSILON UINT64_C(0xFFFFFFFF) /* 2^64 mod p */
@@ -32,14 +32,16 @@ static inline element constant_load(const uint64_t *from) {
 static inline element element_splat(field_value value) {
     return (element){lane_splat((uint64_t)value)};
 }
-/* words[0] of each lane, which may not be canonical; then so is the element,
- * and *bad marks the lane. */
-static inline element element_from_words(const uint64_t *words, lane *bad) {
+/* "Loose" is any 64-bit number. */
+static inline element loose_load(const uint64_t *from) { return element_load(from); }
+static inline void loose_store(uint64_t *to, element a) { element_store(to, a); }
+/* Stored words as the wire has them: marks the lanes that aren't below the
+ * modulus, and clears them. */
+static inline void words_check(uint64_t *words, lane *bad) {
     const lane v = lane_load(words), ok = lane_lt(v, lane_splat(FIELD64_P));
     *bad = lane_or(*bad, lane_andnot(ok, lane_splat(UINT64_MAX)));
-    return canonical(v);
+    lane_store(words, lane_and(v, ok));
 }
-static inline void element_to_words(uint64_t *words, element a) { lane_store(words, a.v); }
 
 static inline element element_add(element a, element b) {
     const lane sum = lane_add(a.v, b.v);
@@ -54,23 +56,24 @@ static inline element element_sub(element a, element b) {
     return (element){lane_sub(difference, lane_and(borrow, lane_splat(FIELD64_EPSILON)))};
 }
 
-/* high * 2^64 + low, mod p: the upper half of high counts -1, the lower one
- * epsilon. */
-static inline element reduce_wide(lane high, lane low) {
+/* high * 2^64 + low, mod p and loose: the upper half of high counts -1, the
+ * lower one epsilon. */
+static inline lane reduce_wide(lane high, lane low) {
     const lane epsilon = lane_splat(FIELD64_EPSILON);
     const lane top = lane_shr(high, 32), middle = lane_and(high, epsilon);
     lane t = lane_sub(low, top);
     t = lane_sub(t, lane_and(lane_lt(low, top), epsilon));
     const lane u = lane_sub(lane_shl(middle, 32), middle); /* middle * epsilon < p */
     const lane r = lane_add(t, u);
-    return canonical(lane_add(r, lane_and(lane_lt(r, u), epsilon)));
+    return lane_add(r, lane_and(lane_lt(r, u), epsilon));
 }
 
-static inline element element_mul(element a, element b) {
+static inline element loose_mul(element a, element b) {
     lane high;
     const lane low = lane_mul_wide(a.v, b.v, &high);
-    return reduce_wide(high, low);
+    return (element){reduce_wide(high, low)};
 }
+static inline element element_mul(element a, element b) { return canonical(loose_mul(a, b).v); }
 static inline element element_to_factor(element a) { return a; }
 static inline void constant_store(uint64_t *to, field_value value) {
     to[0] = (uint64_t)value;
@@ -96,7 +99,24 @@ static inline void accumulator_mul_add(accumulator *sum, element a, element b) {
 }
 static inline element accumulator_reduce(const accumulator *sum) {
     /* 2^128 = -2^32 (mod p) */
-    return element_sub(reduce_wide(sum->high, sum->low), canonical(lane_shl(sum->top, 32)));
+    return element_sub(canonical(reduce_wide(sum->high, sum->low)),
+                       canonical(lane_shl(sum->top, 32)));
+}
+
+/* A sum of fewer than 2^32 elements. */
+typedef struct {
+    lane low, high;
+} summation;
+
+static inline summation summation_zero(void) {
+    return (summation){lane_splat(0), lane_splat(0)};
+}
+static inline void summation_add(summation *sum, element a) {
+    sum->low = lane_add(sum->low, a.v);
+    sum->high = lane_sub(sum->high, lane_lt(sum->low, a.v)); /* masks are -1 */
+}
+static inline element summation_reduce(const summation *sum) {
+    return canonical(reduce_wide(sum->high, sum->low));
 }
 
 static inline uint64_t element_differ(element a, element b) {

@@ -6,9 +6,14 @@
  */
 #include "primitive/field.h"
 #include "primitive/kernel_name.h"
-#include "primitive/little_endian.h"
+#include "primitive/transpose.h"
 
-enum { WORDS = LIMBS * LANES, ENCODED_BYTES = 8 * ENCODED_WORDS };
+enum {
+    WORDS = LIMBS * LANES,
+    LOOSE_WORDS = LOOSE_LIMBS * LANES,
+    ENCODED_BYTES = 8 * LIMBS,
+    DECODE_BLOCK = 8, /* elements: what is decoded at once */
+};
 
 static inline element get(const uint64_t vector[], size_t i) {
     return element_load(vector + i * WORDS);
@@ -20,47 +25,38 @@ static inline element constant_at(const uint64_t constants[], size_t i) {
     return constant_load(constants + i * LIMBS);
 }
 
-static lane_mask decode(uint64_t out[], const uint8_t *const in[], size_t n) {
+static lane_mask sample(uint64_t out[], const uint64_t words[], size_t n) {
     lane bad = lane_splat(0);
     for (size_t i = 0; i < n; i++) {
-        uint64_t words[ENCODED_WORDS * LANES];
-        for (size_t w = 0; w < ENCODED_WORDS; w++) {
-            for (size_t l = 0; l < LANES; l++) {
-                words[w * LANES + l] = load_le64(in[l] + i * ENCODED_BYTES + 8 * w);
-            }
+        memcpy(out + i * WORDS, words + i * WORDS, sizeof(uint64_t[WORDS]));
+        words_check(out + i * WORDS, &bad);
+    }
+    return lane_nonzero(bad);
+}
+
+static lane_mask decode(uint64_t out[], const uint8_t *const in[], size_t n) {
+    lane bad = lane_splat(0);
+    const uint8_t *at[LANES];
+    for (size_t i = 0; i < n; i += DECODE_BLOCK) {
+        const size_t size = n - i < DECODE_BLOCK ? n - i : DECODE_BLOCK;
+        for (size_t l = 0; l < LANES; l++) {
+            at[l] = in[l] + i * ENCODED_BYTES;
         }
-        put(out, i, element_from_words(words, &bad));
+        words_gather(out + i * WORDS, at, size * LIMBS);
+        for (size_t j = i; j < i + size; j++) {
+            words_check(out + j * WORDS, &bad);
+        }
     }
     return lane_nonzero(bad);
 }
 
 static void encode(uint8_t *const out[], const uint64_t in[], size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        uint64_t words[ENCODED_WORDS * LANES];
-        element_to_words(words, get(in, i));
-        for (size_t w = 0; w < ENCODED_WORDS; w++) {
-            for (size_t l = 0; l < LANES; l++) {
-                store_le64(out[l] + i * ENCODED_BYTES + 8 * w, words[w * LANES + l]);
-            }
-        }
-    }
-}
-
-static lane_mask sample(uint64_t out[], const uint64_t words[], size_t n) {
-    lane bad = lane_splat(0);
-    for (size_t i = 0; i < n; i++) {
-        put(out, i, element_from_words(words + i * ENCODED_WORDS * LANES, &bad));
-    }
-    return lane_nonzero(bad);
+    words_scatter(out, in, n * LIMBS);
 }
 
 static void from_u64(uint64_t out[], const uint64_t in[]) {
-    uint64_t words[ENCODED_WORDS * LANES] = {0};
-    for (size_t l = 0; l < LANES; l++) {
-        words[l] = in[l];
-    }
-    lane bad = lane_splat(0);
-    put(out, 0, element_from_words(words, &bad));
+    memset(out, 0, sizeof(uint64_t[WORDS]));
+    memcpy(out, in, sizeof(uint64_t[LANES]));
 }
 
 static void constant(uint64_t out[], field_value value) { constant_store(out, value); }
@@ -111,30 +107,48 @@ static void to_factor(uint64_t out[], const uint64_t in[], size_t n) {
     }
 }
 
+/* Sums are reduced after ACCUMULATOR_STEPS addends, and what that leaves is
+ * added up. */
+static inline size_t steps_from(size_t done, size_t n) {
+    return n - done < ACCUMULATOR_STEPS ? n - done : ACCUMULATOR_STEPS;
+}
+
 static void sum(uint64_t out[], const uint64_t in[], size_t n, size_t stride) {
     element total = element_splat(0);
-    for (size_t i = 0; i < n; i++) {
-        total = element_add(total, get(in, i * stride));
+    for (size_t done = 0; done < n; done += ACCUMULATOR_STEPS) {
+        summation part = summation_zero();
+        for (size_t i = done; i < done + steps_from(done, n); i++) {
+            summation_add(&part, get(in, i * stride));
+        }
+        total = element_add(total, summation_reduce(&part));
     }
     put(out, 0, total);
 }
 
 static void dot(uint64_t out[], const uint64_t a[], size_t a_stride, const uint64_t b[],
                 size_t b_stride, size_t n) {
-    accumulator total = accumulator_zero();
-    for (size_t i = 0; i < n; i++) {
-        accumulator_mul_add(&total, get(a, i * a_stride), get(b, i * b_stride));
+    element total = element_splat(0);
+    for (size_t done = 0; done < n; done += ACCUMULATOR_STEPS) {
+        accumulator part = accumulator_zero();
+        for (size_t i = done; i < done + steps_from(done, n); i++) {
+            accumulator_mul_add(&part, get(a, i * a_stride), get(b, i * b_stride));
+        }
+        total = element_add(total, accumulator_reduce(&part));
     }
-    put(out, 0, accumulator_reduce(&total));
+    put(out, 0, total);
 }
 
 static void dot_constants(uint64_t out[], const uint64_t constants[], const uint64_t b[],
                           size_t n) {
-    accumulator total = accumulator_zero();
-    for (size_t i = 0; i < n; i++) {
-        accumulator_mul_add(&total, constant_at(constants, i), get(b, i));
+    element total = element_splat(0);
+    for (size_t done = 0; done < n; done += ACCUMULATOR_STEPS) {
+        accumulator part = accumulator_zero();
+        for (size_t i = done; i < done + steps_from(done, n); i++) {
+            accumulator_mul_add(&part, constant_at(constants, i), get(b, i));
+        }
+        total = element_add(total, accumulator_reduce(&part));
     }
-    put(out, 0, accumulator_reduce(&total));
+    put(out, 0, total);
 }
 
 /* 1 + y + ... + y^(n-1) is the product of 1 + y^(2^k) over all k < log2(n).
@@ -157,7 +171,7 @@ static void lagrange(uint64_t out[], const uint64_t t[], const uint64_t scale_fa
             /* 1 / root^i = root^(n - i), where root^n = 1 */
             const element inverse = constant_at(roots, i == 0 ? 0 : (2 * half - i) * step);
             const element parent = get(out, i);
-            const element y = element_mul(element_mul(parent, inverse), power);
+            const element y = element_mul(loose_mul(parent, inverse), power);
             put(out, i, element_add(parent, y));
             put(out, i + half, element_sub(parent, y));
         }
@@ -204,31 +218,51 @@ static void shift(uint64_t values[], const uint64_t roots[], size_t stride,
     ntt(values, roots, stride, n);
 }
 
-/* One pair of wires. `advance`: leaves the powers ready for the next pair. */
-static void wire_pair(uint64_t out[], const struct field_wires *in, size_t j, int advance) {
+/* A call's power of rand, rand itself and its weight, as they are while the
+ * wires are summed up. */
+enum { POWER = 0, RAND = LOOSE_WORDS, WEIGHT = 2 * LOOSE_WORDS, CALL_WORDS = 3 * LOOSE_WORDS };
+
+/* What calls [from, from + n) add to one pair of wires; makes the powers ready
+ * for the next pair. */
+static inline void wire_pair(uint64_t out[], const struct field_wires *in, uint64_t calls[],
+                             size_t from, size_t n, size_t j) {
     accumulator even = accumulator_zero(), odd = accumulator_zero();
-    const element first = get(in->weights, 0);
-    accumulator_mul_add(&even, first, get(in->seeds, 2 * j));
-    accumulator_mul_add(&odd, first, get(in->seeds, 2 * j + 1));
-    for (size_t k = 0; k < in->calls; k++) {
-        const element m = get(in->meas, k * in->chunk + j), power = get(in->powers, k);
+    const uint64_t *meas = in->meas + (from * in->chunk + j) * WORDS;
+    for (size_t k = 0; k < n; k++, calls += CALL_WORDS, meas += in->chunk * WORDS) {
+        const element m = get(meas, 0), power = loose_load(calls + POWER);
         accumulator_mul_add(&even, power, m);
-        accumulator_mul_add(&odd, get(in->weights, k + 1), m);
-        if (advance) {
-            put(in->powers, k, element_mul(power, get(in->rand, k)));
+        accumulator_mul_add(&odd, loose_load(calls + WEIGHT), m);
+        if (in->rand != NULL) {
+            loose_store(calls + POWER, loose_mul(power, loose_load(calls + RAND)));
         }
     }
-    put(out, 2 * j, accumulator_reduce(&even));
-    put(out, 2 * j + 1, element_sub(accumulator_reduce(&odd), get(in->offset, 0)));
+    put(out, 2 * j, element_add(get(out, 2 * j), accumulator_reduce(&even)));
+    put(out, 2 * j + 1, element_add(get(out, 2 * j + 1), accumulator_reduce(&odd)));
 }
 
+/* The calls are taken ACCUMULATOR_STEPS at a time, so that they stay in cache
+ * and that sums of their products need no carries. */
 static void wires(uint64_t out[], const struct field_wires *in) {
-    for (size_t k = 0; k < in->calls; k++) {
-        const element weight = get(in->weights, k + 1);
-        put(in->powers, k, in->rand == NULL ? weight : element_mul(weight, get(in->rand, k)));
-    }
+    _Alignas(64) uint64_t calls[ACCUMULATOR_STEPS * CALL_WORDS];
+    const element seed_weight = get(in->weights, 0), offset = get(in->offset, 0);
     for (size_t j = 0; j < in->chunk; j++) {
-        wire_pair(out, in, j, in->rand != NULL && j + 1 < in->chunk);
+        put(out, 2 * j, element_mul(seed_weight, get(in->seeds, 2 * j)));
+        put(out, 2 * j + 1,
+            element_sub(element_mul(seed_weight, get(in->seeds, 2 * j + 1)), offset));
+    }
+    for (size_t from = 0; from < in->calls; from += ACCUMULATOR_STEPS) {
+        const size_t n = steps_from(from, in->calls);
+        for (size_t k = 0; k < n; k++) {
+            uint64_t *call = calls + k * CALL_WORDS;
+            const element weight = get(in->weights, from + k + 1);
+            const element rand = in->rand != NULL ? get(in->rand, from + k) : weight;
+            loose_store(call + WEIGHT, weight);
+            loose_store(call + RAND, rand);
+            loose_store(call + POWER, in->rand != NULL ? loose_mul(weight, rand) : weight);
+        }
+        for (size_t j = 0; j < in->chunk; j++) {
+            wire_pair(out, in, calls, from, n, j);
+        }
     }
 }
 
@@ -243,7 +277,6 @@ const struct field_kernel KERNEL_NAME(FIELD) = {
     .words = WORDS,
     .limbs = LIMBS,
     .encoded_size = ENCODED_BYTES,
-    .encoded_words = ENCODED_WORDS,
     .modulus = MODULUS,
     .generator_base = GENERATOR_BASE,
     .generator_log2 = GENERATOR_LOG2,

@@ -22,5 +22,9 @@ struct keccak_kernel {
 };
 
 extern const struct keccak_kernel keccak_portable;
+#if defined(__x86_64__)
+extern const struct keccak_kernel keccak_avx2;
+extern const struct keccak_kernel keccak_avx512;
+#endif
 
 #endif

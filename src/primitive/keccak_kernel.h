@@ -14,9 +14,8 @@ static const uint64_t round_constants[12] = {
 };
 
 /* Theta, part one: the parity of column x and what it adds to each column. */
-#define COLUMN(a, x)                                                              \
-    lane_xor(lane_xor(lane_xor((a)[(x)], (a)[(x) + 5]), lane_xor((a)[(x) + 10], (a)[(x) + 15])), \
-             (a)[(x) + 20])
+#define COLUMN(a, x) \
+    lane_xor3(lane_xor3((a)[(x)], (a)[(x) + 5], (a)[(x) + 10]), (a)[(x) + 15], (a)[(x) + 20])
 
 /* One output row: theta's rest, rho and pi pick five source words and rotate
  * them; chi mixes them. */
@@ -27,11 +26,11 @@ static const uint64_t round_constants[12] = {
         const lane b2 = lane_rotl(lane_xor((a)[s2], d[(s2) % 5]), (r2));    \
         const lane b3 = lane_rotl(lane_xor((a)[s3], d[(s3) % 5]), (r3));    \
         const lane b4 = lane_rotl(lane_xor((a)[s4], d[(s4) % 5]), (r4));    \
-        (e)[5 * (row)] = lane_xor(b0, lane_andnot(b1, b2));                 \
-        (e)[5 * (row) + 1] = lane_xor(b1, lane_andnot(b2, b3));             \
-        (e)[5 * (row) + 2] = lane_xor(b2, lane_andnot(b3, b4));             \
-        (e)[5 * (row) + 3] = lane_xor(b3, lane_andnot(b4, b0));             \
-        (e)[5 * (row) + 4] = lane_xor(b4, lane_andnot(b0, b1));             \
+        (e)[5 * (row)] = lane_xor_andnot(b0, b1, b2);\
+        (e)[5 * (row) + 1] = lane_xor_andnot(b1, b2, b3);\
+        (e)[5 * (row) + 2] = lane_xor_andnot(b2, b3, b4);\
+        (e)[5 * (row) + 3] = lane_xor_andnot(b3, b4, b0);\
+        (e)[5 * (row) + 4] = lane_xor_andnot(b4, b0, b1);\
     } while (0)
 
 #define ROUND(a, e, constant)                                                  \

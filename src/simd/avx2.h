@@ -18,12 +18,23 @@ static inline lane lane_load(const uint64_t *from) {
     return _mm256_loadu_si256((const __m256i *)from);
 }
 static inline void lane_store(uint64_t *to, lane a) { _mm256_storeu_si256((__m256i *)to, a); }
+static inline lane lane_load_bytes(const uint8_t *from) {
+    return _mm256_loadu_si256((const __m256i *)from);
+}
+static inline void lane_store_bytes(uint8_t *to, lane a) { _mm256_storeu_si256((__m256i *)to, a); }
 static inline lane lane_splat(uint64_t word) { return _mm256_set1_epi64x((long long)word); }
 
 static inline lane lane_xor(lane a, lane b) { return _mm256_xor_si256(a, b); }
 static inline lane lane_and(lane a, lane b) { return _mm256_and_si256(a, b); }
 static inline lane lane_or(lane a, lane b) { return _mm256_or_si256(a, b); }
 static inline lane lane_andnot(lane a, lane b) { return _mm256_andnot_si256(a, b); }
+static inline lane lane_xor3(lane a, lane b, lane c) { return lane_xor(lane_xor(a, b), c); }
+static inline lane lane_xor_andnot(lane a, lane b, lane c) {
+    return lane_xor(a, lane_andnot(b, c));
+}
+static inline lane lane_select(lane mask, lane a, lane b) {
+    return _mm256_blendv_epi8(b, a, mask);
+}
 static inline lane lane_shl(lane a, unsigned bits) { return _mm256_slli_epi64(a, (int)bits); }
 static inline lane lane_shr(lane a, unsigned bits) { return _mm256_srli_epi64(a, (int)bits); }
 static inline lane lane_rotl(lane a, unsigned bits) {
@@ -46,6 +57,17 @@ static inline lane lane_mul_wide(lane a, lane b, lane *high) {
     const lane upper = lane_add(p01, lane_and(middle, low_word));
     *high = lane_add(p11, lane_add(lane_shr(middle, 32), lane_shr(upper, 32)));
     return lane_or(lane_and(p00, low_word), lane_shl(upper, 32));
+}
+
+static inline void lane_transpose(lane rows[LANES]) {
+    const lane even01 = _mm256_unpacklo_epi64(rows[0], rows[1]);
+    const lane odd01 = _mm256_unpackhi_epi64(rows[0], rows[1]);
+    const lane even23 = _mm256_unpacklo_epi64(rows[2], rows[3]);
+    const lane odd23 = _mm256_unpackhi_epi64(rows[2], rows[3]);
+    rows[0] = _mm256_permute2x128_si256(even01, even23, 0x20);
+    rows[1] = _mm256_permute2x128_si256(odd01, odd23, 0x20);
+    rows[2] = _mm256_permute2x128_si256(even01, even23, 0x31);
+    rows[3] = _mm256_permute2x128_si256(odd01, odd23, 0x31);
 }
 
 static inline uint64_t lane_nonzero(lane a) {

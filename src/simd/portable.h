@@ -3,6 +3,7 @@
 #define MOIETY_SIMD_PORTABLE_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "simd/barrier.h"
 #include "simd/cpu.h"
@@ -23,6 +24,21 @@ typedef uint64_t lane;
 
 static inline lane lane_load(const uint64_t *from) { return *from; }
 static inline void lane_store(uint64_t *to, lane a) { *to = a; }
+/* LANES little-endian words in a row, at any alignment. */
+static inline lane lane_load_bytes(const uint8_t *from) {
+    uint64_t word;
+    memcpy(&word, from, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+static inline void lane_store_bytes(uint8_t *to, lane a) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    a = __builtin_bswap64(a);
+#endif
+    memcpy(to, &a, sizeof(a));
+}
 static inline lane lane_splat(uint64_t word) { return word; }
 
 static inline lane lane_xor(lane a, lane b) { return a ^ b; }
@@ -30,9 +46,14 @@ static inline lane lane_and(lane a, lane b) { return a & b; }
 static inline lane lane_or(lane a, lane b) { return a | b; }
 /* (not a) and b */
 static inline lane lane_andnot(lane a, lane b) { return ~a & b; }
+/* a xor b xor c; a xor ((not b) and c) */
+static inline lane lane_xor3(lane a, lane b, lane c) { return a ^ b ^ c; }
+static inline lane lane_xor_andnot(lane a, lane b, lane c) { return a ^ (~b & c); }
+/* a where the mask is set, else b */
+static inline lane lane_select(lane mask, lane a, lane b) { return b ^ ((a ^ b) & mask); }
 static inline lane lane_shl(lane a, unsigned bits) { return a << bits; }
 static inline lane lane_shr(lane a, unsigned bits) { return a >> bits; }
-/* 0 <= bits < 64 */
+/* `bits` is a constant expression below 64. */
 static inline lane lane_rotl(lane a, unsigned bits) {
     return (a << bits) | (a >> ((64 - bits) & 63));
 }
@@ -47,6 +68,9 @@ static inline lane lane_mul_wide(lane a, lane b, lane *high) {
     *high = (uint64_t)(product >> 64);
     return (uint64_t)product;
 }
+
+/* Word w of lane l trades places with word l of lane w. */
+static inline void lane_transpose(lane rows[LANES]) { (void)rows; }
 
 /* Bit l of the result is set if lane l is not zero. */
 static inline uint64_t lane_nonzero(lane a) { return (uint64_t)(a != 0); }

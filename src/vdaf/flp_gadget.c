@@ -32,7 +32,6 @@ static void range_query(const struct flp *flp, struct flp_work *work, const stru
         .seeds = seeds,
         .meas = eval->meas,
         .offset = work->offset,
-        .powers = work->powers,
         .calls = calls,
         .chunk = flp->circuit.chunk,
     };

@@ -30,7 +30,7 @@ void xof_derive_seed(struct turboshake *sponge, uint8_t *const out[]) {
  * outside of the field, whose elements are useless from there on. */
 static lane_mask expand_fast(struct turboshake *sponge, const struct field_kernel *field,
                              uint64_t out[], size_t n) {
-    const size_t size = field->encoded_words;
+    const size_t size = field->limbs;
     uint64_t split[FIELD_LIMBS_MAX * SIMD_LANES_MAX]; /* an element across two blocks */
     size_t split_words = 0;
     lane_mask bad = 0;

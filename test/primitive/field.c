@@ -90,7 +90,7 @@ static void check_sample(const struct field_kernel *field) {
     uint64_t words[2 * SIMD_LANES_MAX] = {0};
     uint64_t *x = vector_new(field, 1);
     for (unsigned bad = 0; bad < field->lanes; bad++) {
-        for (size_t w = 0; w < field->encoded_words; w++) {
+        for (size_t w = 0; w < field->limbs; w++) {
             for (unsigned lane = 0; lane < field->lanes; lane++) {
                 const field_value value = field->modulus - (lane == bad ? 0 : 1);
                 words[w * field->lanes + lane] = (uint64_t)(value >> (64 * w));

@@ -8,15 +8,29 @@
 
 #include "primitive/kernels.h"
 
-/* Runs `body` for every field of every kernel that this machine has. */
-#define FOR_EACH_FIELD(field, body)                                                         \
-    for (int type_ = 0; type_ < 2 * SIMD_TYPES; type_++) {                                  \
-        const struct kernels *kernels_ = kernels_of((enum simd_type)(type_ / 2));           \
-        if (kernels_ != NULL) {                                                             \
-            const struct field_kernel *field =                                              \
-                type_ % 2 == 0 ? kernels_->field64 : kernels_->field128;                    \
-            body;                                                                           \
-        }                                                                                   \
+/* The fields of every kernel that this machine runs, or NULL: two for each lane
+ * type, then what AVX-512 uses where it lacks the 52-bit multiply-add. */
+enum { FIELDS_TESTED = 2 * SIMD_TYPES + 1 };
+static inline const struct field_kernel *field_tested(int i) {
+    const struct kernels *kernels =
+        kernels_of(i < 2 * SIMD_TYPES ? (enum simd_type)(i / 2) : SIMD_AVX512);
+    if (kernels == NULL) {
+        return NULL;
+    }
+#if defined(__x86_64__)
+    if (i == 2 * SIMD_TYPES) {
+        return &field128_avx512;
+    }
+#endif
+    return i % 2 == 0 ? kernels->field64 : kernels->field128;
+}
+
+#define FOR_EACH_FIELD(field, body)                               \
+    for (int tested_ = 0; tested_ < FIELDS_TESTED; tested_++) {   \
+        const struct field_kernel *field = field_tested(tested_); \
+        if (field != NULL) {                                      \
+            body;                                                 \
+        }                                                         \
     }
 
 static inline void mpz_set_value(mpz_t out, field_value value) {

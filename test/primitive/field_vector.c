@@ -109,13 +109,13 @@ static void check_wires(const struct field_kernel *field, size_t calls, size_t c
                         bool random) {
     uint64_t *weights = numbers_new(field, calls + 1, 30), *rand = numbers_new(field, calls, 90);
     uint64_t *seeds = numbers_new(field, 2 * chunk, 7), *offset = numbers_new(field, 1, 500);
-    uint64_t *meas = numbers_new(field, calls * chunk, 11), *powers = vector_new(field, calls);
+    uint64_t *meas = numbers_new(field, calls * chunk, 11);
     uint64_t *factors = vector_new(field, calls + 1), *rand_factors = vector_new(field, calls);
     uint64_t *out = vector_new(field, 2 * chunk);
     field->to_factor(factors, weights, calls + 1);
     field->to_factor(rand_factors, rand, calls);
     const struct field_wires in = {factors, random ? rand_factors : NULL, seeds, meas, offset,
-                                   powers, calls, chunk};
+                                   calls, chunk};
     field->wires(out, &in);
     FOR_EACH_LANE {
         for (size_t j = 0; j < chunk; j++) {
@@ -131,8 +131,7 @@ static void check_wires(const struct field_kernel *field, size_t calls, size_t c
             cr_assert_eq(GET(out, 2 * j + 1), add(field, odd, negate(field, GET(offset, 0))));
         }
     }
-    uint64_t *const all[] = {weights, rand,    seeds,        offset, meas,
-                             powers,  factors, rand_factors, out};
+    uint64_t *const all[] = {weights, rand, seeds, offset, meas, factors, rand_factors, out};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         free(all[i]);
     }
@@ -145,6 +144,9 @@ Test(field_vector, wires) {
         check_wires(field, 1, 4, true);
         check_wires(field, 7, 1, true);
         check_wires(field, 6, 5, true);
+        check_wires(field, 64, 2, true); /* sums are reduced every 64 calls */
+        check_wires(field, 130, 2, true);
+        check_wires(field, 130, 2, false);
     });
 }
 
