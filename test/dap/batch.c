@@ -38,6 +38,18 @@ Test(batch, queries_by_interval, .fini = release) {
                  STATUS_INVALID_MESSAGE);
 }
 
+/* Whatever the config would mean in the task's mode. */
+Test(batch, queries_have_the_tasks_mode, .fini = release) {
+    struct query query = interval_query(100, 3);
+    struct batch batch;
+    query.batch_mode = BATCH_MODE_LEADER_SELECTED;
+    cr_expect_eq(batch_of_query(&query, BATCH_MODE_TIME_INTERVAL, &batch).code,
+                 STATUS_INVALID_MESSAGE);
+    query = (struct query){.batch_mode = BATCH_MODE_TIME_INTERVAL};
+    cr_expect_eq(batch_of_query(&query, BATCH_MODE_LEADER_SELECTED, &batch).code,
+                 STATUS_INVALID_MESSAGE);
+}
+
 Test(batch, queries_for_no_batch_are_invalid, .fini = release) {
     struct query empty = interval_query(100, 0);
     struct query wrapped = interval_query(UINT64_MAX, 1);
@@ -91,6 +103,10 @@ Test(batch, selectors_have_the_tasks_mode, .fini = release) {
     cr_assert(
         status_ok(batch_of_selector(&selector, &query, BATCH_MODE_LEADER_SELECTED, &batch)));
     cr_expect_eq(memcmp(batch.id.bytes, selected.id.bytes, 32), 0);
+    selector.batch_mode = BATCH_MODE_TIME_INTERVAL; /* with the config of the other */
+    cr_expect_eq(batch_of_selector(&selector, &query, BATCH_MODE_LEADER_SELECTED, &batch).code,
+                 STATUS_INVALID_MESSAGE);
+    selector.batch_mode = BATCH_MODE_LEADER_SELECTED;
     selector.config.len--;
     cr_expect_eq(batch_of_selector(&selector, &query, BATCH_MODE_LEADER_SELECTED, &batch).code,
                  STATUS_INVALID_MESSAGE);
