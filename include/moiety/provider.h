@@ -27,6 +27,8 @@ enum moiety_hpke_aead {
     MOIETY_AEAD_CHACHA20_POLY1305 = 0x0003,
 };
 
+struct moiety_provider_batch;
+
 struct moiety_provider {
     /* Fills `out` from a cryptographically secure generator. */
     int (*random)(void *out, size_t len);
@@ -54,6 +56,10 @@ struct moiety_provider {
     int (*aead_open)(uint16_t aead, const uint8_t *key, const uint8_t nonce[12],
                      const uint8_t *aad, size_t aad_len, const uint8_t *ciphertext, size_t len,
                      uint8_t *out);
+
+    /* NULL in an app's table. The servers' has faster ways to open many
+     * ciphertexts here, behind a type that the libraries keep to themselves. */
+    const struct moiety_provider_batch *batch;
 };
 
 #ifdef __cplusplus

@@ -5,7 +5,9 @@ struct dhkem_id dhkem_id(uint16_t kem_id) {
     return (struct dhkem_id){{'K', 'E', 'M', (uint8_t)(kem_id >> 8), (uint8_t)kem_id}};
 }
 
-static struct status extract_and_expand(const struct moiety_provider *provider, uint16_t kem_id,
+/* ExtractAndExpand() of section 4.1. `no_salt` is the key of no bytes. */
+static struct status extract_and_expand(const struct moiety_provider *provider,
+                                        const struct kdf_key *no_salt, uint16_t kem_id,
                                         const uint8_t dh[32], struct span enc,
                                         struct span public_key, uint8_t shared[KDF_SIZE]) {
     struct dhkem_id id = dhkem_id(kem_id);
@@ -13,15 +15,21 @@ static struct status extract_and_expand(const struct moiety_provider *provider, 
     memcpy(context, enc.data, enc.len);
     memcpy(context + enc.len, public_key.data, public_key.len);
 
-    uint8_t key[KDF_SIZE];
-    struct status status =
-        kdf_labeled_extract(provider, SPAN_OF_ARRAY(id.bytes), SPAN_EMPTY, "eae_prk",
-                            span_of(dh, 32), key);
-    if (status_ok(status)) {
-        status = kdf_labeled_expand(provider, SPAN_OF_ARRAY(id.bytes), key, "shared_secret",
-                                    span_of(context, enc.len + public_key.len), shared, KDF_SIZE);
-    }
-    secret_wipe(key, sizeof(key));
+    uint8_t prk[KDF_SIZE];
+    struct kdf_key key;
+    struct status status;
+    TRY_GOTO(status,
+             kdf_labeled_extract(provider, SPAN_OF_ARRAY(id.bytes), no_salt, "eae_prk",
+                                 span_of(dh, 32), prk),
+             done);
+    TRY_GOTO(status, kdf_key_init(provider, SPAN_OF_ARRAY(prk), &key), done);
+    TRY_GOTO(status,
+             kdf_labeled_expand(provider, SPAN_OF_ARRAY(id.bytes), &key, "shared_secret",
+                                span_of(context, enc.len + public_key.len), shared, KDF_SIZE),
+             done);
+done:
+    secret_wipe(prk, sizeof(prk));
+    secret_wipe(&key, sizeof(key));
     return status;
 }
 
@@ -30,32 +38,79 @@ struct status dhkem_encap(const struct moiety_provider *provider, uint16_t kem_i
                           uint8_t shared[KDF_SIZE]) {
     uint8_t ephemeral[DHKEM_PRIVATE_SIZE] = {0};
     uint8_t dh[32] = {0};
+    struct kdf_key no_salt;
     struct status status = OK;
     if (public_key.len != hpke_public_key_size(kem_id)) {
         return FAIL(INVALID_ARGUMENT);
     }
+    TRY(kdf_key_init(provider, SPAN_EMPTY, &no_salt));
     if (provider->keypair(kem_id, ephemeral, enc) != 0) {
         status = FAIL(CRYPTO);
     } else if (provider->dh(kem_id, ephemeral, public_key.data, dh) != 0) {
         status = FAIL(INVALID_ARGUMENT);
     } else {
-        status = extract_and_expand(provider, kem_id, dh, span_of(enc, public_key.len), public_key,
-                                    shared);
+        status = extract_and_expand(provider, &no_salt, kem_id, dh, span_of(enc, public_key.len),
+                                    public_key, shared);
     }
     secret_wipe(ephemeral, sizeof(ephemeral));
     secret_wipe(dh, sizeof(dh));
     return status;
 }
 
-struct status dhkem_decap(const struct moiety_provider *provider, const struct hpke_key *key,
-                          struct span enc, uint8_t shared[KDF_SIZE]) {
-    uint8_t dh[32] = {0};
-    struct status status = FAIL(DECRYPT_FAILED);
-    if (enc.len == key->public_key_len &&
-        provider->dh(key->suite.kem_id, key->private_key, enc.data, dh) == 0) {
-        status = extract_and_expand(provider, key->suite.kem_id, dh, enc,
-                                    span_of(key->public_key, key->public_key_len), shared);
+/* X25519 of those of the items that are `chosen`, all at once. */
+static void x25519_together(const struct moiety_provider *provider, struct dhkem_decap *chosen[],
+                            size_t count) {
+    const uint8_t *private_keys[DHKEM_DECAP_MAX], *public_keys[DHKEM_DECAP_MAX];
+    uint8_t shared[DHKEM_DECAP_MAX][32];
+    bool good[DHKEM_DECAP_MAX];
+    for (size_t i = 0; i < count; i++) {
+        private_keys[i] = chosen[i]->key->private_key;
+        public_keys[i] = chosen[i]->enc.data;
     }
-    secret_wipe(dh, sizeof(dh));
-    return status;
+    provider->batch->x25519(shared, good, private_keys, public_keys, count);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(chosen[i]->shared, shared[i], sizeof(shared[i]));
+        chosen[i]->good = good[i];
+    }
+    secret_wipe(shared, sizeof(shared));
+}
+
+static void dh_batch(const struct moiety_provider *provider, struct dhkem_decap items[],
+                     size_t count) {
+    const bool lanes = provider->batch != NULL && provider->batch->x25519 != NULL;
+    struct dhkem_decap *together[DHKEM_DECAP_MAX];
+    size_t together_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct dhkem_decap *item = &items[i];
+        const uint16_t kem_id = item->key->suite.kem_id;
+        item->good = false;
+        if (item->enc.len != item->key->public_key_len) {
+            continue;
+        }
+        /* One alone would leave the other lanes to padding. */
+        if (lanes && count > 1 && kem_id == MOIETY_KEM_X25519_HKDF_SHA256) {
+            together[together_count++] = item;
+        } else {
+            item->good =
+                provider->dh(kem_id, item->key->private_key, item->enc.data, item->shared) == 0;
+        }
+    }
+    if (together_count > 0) {
+        x25519_together(provider, together, together_count);
+    }
+}
+
+void dhkem_decap_batch(const struct moiety_provider *provider, struct dhkem_decap items[],
+                       size_t count) {
+    struct kdf_key no_salt;
+    const bool ready = status_ok(kdf_key_init(provider, SPAN_EMPTY, &no_salt));
+    dh_batch(provider, items, count);
+    for (size_t i = 0; i < count; i++) {
+        struct dhkem_decap *item = &items[i];
+        const struct span public_key = span_of(item->key->public_key, item->key->public_key_len);
+        item->good =
+            item->good && ready &&
+            status_ok(extract_and_expand(provider, &no_salt, item->key->suite.kem_id, item->shared,
+                                         item->enc, public_key, item->shared));
+    }
 }

@@ -20,9 +20,17 @@ struct status dhkem_encap(const struct moiety_provider *provider, uint16_t kem_i
                           struct span public_key, uint8_t enc[DHKEM_PUBLIC_MAX],
                           uint8_t shared[KDF_SIZE]);
 
-/* Decap. DECRYPT_FAILED if `enc` has the wrong size or the provider refuses
- * it. Nothing else in the project puts a private key to use. */
-struct status dhkem_decap(const struct moiety_provider *provider, const struct hpke_key *key,
-                          struct span enc, uint8_t shared[KDF_SIZE]);
+/* Decap of several, X25519 together. `good` is false if `enc` has the wrong
+ * size or is refused, or if the provider fails. Nothing else in the project
+ * puts a private key to use. */
+enum { DHKEM_DECAP_MAX = 64 };
+struct dhkem_decap {
+    const struct hpke_key *key;
+    struct span enc;
+    uint8_t shared[KDF_SIZE]; /* out */
+    bool good;                /* out */
+};
+void dhkem_decap_batch(const struct moiety_provider *provider, struct dhkem_decap items[],
+                       size_t count /* at most DHKEM_DECAP_MAX */);
 
 #endif

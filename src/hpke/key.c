@@ -3,12 +3,9 @@
 
 size_t hpke_public_key_size(uint16_t kem_id) {
     switch (kem_id) {
-    case MOIETY_KEM_P256_HKDF_SHA256:
-        return 65;
-    case MOIETY_KEM_X25519_HKDF_SHA256:
-        return 32;
-    default:
-        return 0;
+    case MOIETY_KEM_P256_HKDF_SHA256: return 65;
+    case MOIETY_KEM_X25519_HKDF_SHA256: return 32;
+    default: return 0;
     }
 }
 
@@ -40,9 +37,8 @@ struct status hpke_key_generate(const struct moiety_provider *provider, struct h
     return OK;
 }
 
-struct status hpke_key_from_private(const struct moiety_provider *provider,
-                                    struct hpke_suite suite, uint8_t id, struct span private_key,
-                                    struct hpke_key *out) {
+struct status hpke_key_from_private(const struct moiety_provider *provider, struct hpke_suite suite,
+                                    uint8_t id, struct span private_key, struct hpke_key *out) {
     if (!hpke_suite_supported(suite)) {
         return FAIL(UNSUPPORTED_ALGORITHM);
     }
@@ -64,17 +60,16 @@ struct status hpke_key_from_private(const struct moiety_provider *provider,
  * refused by the provider and the next is tried (section 7.1.3). */
 static struct status derive_candidates(const struct moiety_provider *provider,
                                        struct hpke_suite suite, uint8_t id,
-                                       const uint8_t prk[KDF_SIZE], struct hpke_key *out) {
+                                       const struct kdf_key *prk, struct hpke_key *out) {
     bool x25519 = suite.kem_id == MOIETY_KEM_X25519_HKDF_SHA256;
     struct dhkem_id kem = dhkem_id(suite.kem_id);
     uint8_t candidate[DHKEM_PRIVATE_SIZE];
     struct status status = FAIL(CRYPTO);
     for (unsigned counter = 0; counter < (x25519 ? 1u : 256u); counter++) {
         uint8_t byte = (uint8_t)counter;
-        status = kdf_labeled_expand(provider, SPAN_OF_ARRAY(kem.bytes), prk,
-                                    x25519 ? "sk" : "candidate",
-                                    x25519 ? SPAN_EMPTY : span_of(&byte, 1), candidate,
-                                    sizeof(candidate));
+        status = kdf_labeled_expand(
+            provider, SPAN_OF_ARRAY(kem.bytes), prk, x25519 ? "sk" : "candidate",
+            x25519 ? SPAN_EMPTY : span_of(&byte, 1), candidate, sizeof(candidate));
         if (!status_ok(status)) {
             break;
         }
@@ -98,10 +93,16 @@ struct status hpke_key_derive(const struct moiety_provider *provider, struct hpk
     }
     struct dhkem_id kem = dhkem_id(suite.kem_id);
     uint8_t prk[KDF_SIZE];
-    TRY(kdf_labeled_extract(provider, SPAN_OF_ARRAY(kem.bytes), SPAN_EMPTY, "dkp_prk",
-                            key_material, prk));
-    struct status status = derive_candidates(provider, suite, id, prk, out);
+    struct kdf_key no_salt, key;
+    TRY(kdf_key_init(provider, SPAN_EMPTY, &no_salt));
+    TRY(kdf_labeled_extract(provider, SPAN_OF_ARRAY(kem.bytes), &no_salt, "dkp_prk", key_material,
+                            prk));
+    struct status status = kdf_key_init(provider, SPAN_OF_ARRAY(prk), &key);
+    if (status_ok(status)) {
+        status = derive_candidates(provider, suite, id, &key, out);
+    }
     secret_wipe(prk, sizeof(prk));
+    secret_wipe(&key, sizeof(key));
     return status;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <threads.h>
 
+#include "hpke/provider/batch.h"
 #include "moiety/provider_openssl.h"
 
 static struct moiety_provider table;
@@ -48,6 +49,7 @@ static void make_table(void) {
     table.keypair = keypair;
     table.public_of = public_of;
     table.dh = dh;
+    table.batch = provider_batch_make();
 }
 
 const struct moiety_provider *hpke_provider_default(void) {
