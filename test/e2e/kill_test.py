@@ -18,7 +18,7 @@ COLLECT_KILLS = 6  # fewer if the result is there sooner
 
 
 class Kill(PairTest):
-    EXTRA = ("aggregator:\n  lease: 2s\n  job_poll: 50ms\n"
+    EXTRA = ("aggregator:\n  job_poll: 50ms\n"
              "log:\n  level: warn\n")
 
     def popen(self, name, *arguments, **options):

@@ -32,6 +32,8 @@ class Mistakes(PairTest):
         self.assertIn(f"{self.leader.config}:1: databas: unknown key; did you mean database?",
                       output)
         self.assertIn("wrapping_keys: required", output)
+        status, output = moietyd("--config", self.folder / "nowhere.yaml")
+        self.assertEqual((status, "`moiety init FOLDER`" in output), (1, True))
 
     def test_plain_http_beyond_this_machine_is_refused(self):
         text = self.leader.config.read_text().replace(f"127.0.0.1:{self.leader.port}",

@@ -119,7 +119,7 @@ class Server:
 class PairTest(unittest.TestCase):
     """A test with a pair: self.leader, self.helper, self.folder."""
 
-    EXTRA = "aggregator:\n  lease: 3s\n  job_poll: 50ms\n"
+    EXTRA = "aggregator:\n  job_poll: 50ms\n"
 
     def setUp(self):
         self.temporary = tempfile.TemporaryDirectory(prefix="moiety-e2e-")

@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "server.h"
-#include "support/database.h"
 #include "support/options.h"
 
 static const char *config_path = "moietyd.yaml";
@@ -17,8 +16,8 @@ static const struct option_spec options[] = {
     {"config", OPTION_STRING, &config_path, "FILE", "the configuration file; default moietyd.yaml",
      NULL},
     {"check", OPTION_FLAG, &check_only, NULL,
-     "check the configuration, the key files and the\n"
-     "database, say what is wrong, and exit",
+     "check the configuration, the files that it names\n"
+     "and the database, say what is wrong, and exit",
      NULL},
     {"print-config", OPTION_FLAG, &print_config, NULL,
      "print a sample with every key, its meaning and\n"
@@ -96,25 +95,7 @@ static int serve(const struct server_config *config) {
     return EXIT_SUCCESS;
 }
 
-/* What --check does beyond reading the file: keys and database open. A database
- * that is not there yet is no mistake. */
-static int check(const struct server_config *config) {
-    struct database_keys keys;
-    struct store *store;
-    const char *scheme = "sqlite:";
-    const char *file = strncmp(config->database, scheme, strlen(scheme)) == 0
-                           ? config->database + strlen(scheme)
-                           : config->database;
-    if (!status_ok(database_keys_read(config, &keys))) {
-        return EXIT_FAILURE;
-    }
-    database_keys_free(&keys);
-    if (access(file, F_OK) == 0) {
-        if (!status_ok(database_open(config, DATABASE_READ, &store))) {
-            return EXIT_FAILURE;
-        }
-        store_close(store);
-    }
+static int say_good(void) {
     printf("%s: good\n", config_path);
     return EXIT_SUCCESS;
 }
@@ -138,9 +119,12 @@ static int run_with_config(void) {
     if (status_ok(status)) {
         log_configure((enum log_level)config.log.level, (enum log_format)config.log.format,
                       STDERR_FILENO);
-        result = check_only ? check(&config) : serve(&config);
+        result = !check_only ? serve(&config) : check_files(&config) ? say_good() : EXIT_FAILURE;
     } else if (errors.len > 0) {
         fprintf(stderr, "%.*s", (int)errors.len, (const char *)errors.data);
+        if (access(config_path, F_OK) != 0) {
+            fprintf(stderr, "moietyd: `moiety init FOLDER` writes a first configuration\n");
+        }
     } else {
         fprintf(stderr, "%s: %s\n", config_path, status_text(status.code));
     }

@@ -201,8 +201,12 @@ bool moietyd_idle(struct moietyd *d) {
 void moietyd_reload(struct moietyd *d) {
     for (size_t i = 0; i < d->server_count; i++) {
         /* A failure was logged with its cause, and the old files serve on. */
-        if (status_ok(http_server_reload_tls(d->servers[i]))) {
-            log_event(LOG_INFO, "read the TLS files again");
+        if (http_server_tls(d->servers[i]) != NULL &&
+            status_ok(http_server_reload_tls(d->servers[i]))) {
+            char text[ADDRESS_TEXT_MAX];
+            struct address address = http_server_address(d->servers[i]);
+            address_format(&address, text);
+            log_event(LOG_INFO, "read the TLS files again", LOG_STRING("address", text));
         }
     }
 }

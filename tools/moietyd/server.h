@@ -54,6 +54,10 @@ bool startup_make_key(struct moietyd *d);
 bool startup_review_tasks(struct moietyd *d);
 void startup_raise_limits(void);
 
+/* check.c: whether the files that a configuration names can be used, and its
+ * database if it is there. What is wrong was said. */
+bool check_files(const struct server_config *config);
+
 /* notify.c: tells systemd, if it asked for it (sd_notify's protocol). */
 void notify_systemd(const char *state);
 
