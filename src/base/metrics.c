@@ -441,6 +441,25 @@ static struct status write_family(struct buffer *out, struct metric_family *fami
     return OK;
 }
 
+/* A name is exposed once: by the first reader that has it, for all of them. */
+static bool is_first_of_name(const struct metrics *metrics, const struct reader *reader) {
+    const struct reader *first = metrics->readers;
+    while (strcmp(first->name, reader->name) != 0) {
+        first = first->next;
+    }
+    return first == reader;
+}
+
+static double sum_of_name(const struct reader *first) {
+    double sum = 0;
+    for (const struct reader *reader = first; reader != NULL; reader = reader->next) {
+        if (strcmp(reader->name, first->name) == 0) {
+            sum += reader->read(reader->argument);
+        }
+    }
+    return sum;
+}
+
 static struct status write_all(struct metrics *metrics, struct buffer *out) {
     for (struct metric_family *family = metrics->first; family != NULL; family = family->next) {
         pthread_mutex_lock(&family->mutex);
@@ -449,8 +468,10 @@ static struct status write_all(struct metrics *metrics, struct buffer *out) {
         TRY(status);
     }
     for (const struct reader *reader = metrics->readers; reader != NULL; reader = reader->next) {
-        TRY(write_heading(out, reader->name, reader->help, "gauge"));
-        TRY(buffer_printf(out, "%s %.15g\n", reader->name, reader->read(reader->argument)));
+        if (is_first_of_name(metrics, reader)) {
+            TRY(write_heading(out, reader->name, reader->help, "gauge"));
+            TRY(buffer_printf(out, "%s %.15g\n", reader->name, sum_of_name(reader)));
+        }
     }
     return OK;
 }

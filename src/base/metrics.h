@@ -54,9 +54,10 @@ void metrics_free(struct metrics *metrics);
 struct status metrics_family(struct metrics *metrics, const struct metric_description *description,
                              struct metric_family **out);
 
-/* A gauge without labels whose value is asked for when it is exposed. `read`
- * runs on the thread that exposes; `argument` must outlive the registry or be
- * taken back with metrics_forget_reader(). */
+/* A gauge without labels whose value is asked for when it is exposed; readers
+ * of one name, such as one for each listener, are added up. `read` runs on the
+ * thread that exposes; `argument` must outlive the registry or be taken back
+ * with metrics_forget_reader(). */
 struct status metrics_gauge_reader(struct metrics *metrics, const char *name, const char *help,
                                    double (*read)(void *argument), void *argument);
 /* Removes the readers that were given this argument. When it returns, none of

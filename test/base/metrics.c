@@ -126,6 +126,13 @@ Test(metrics, forgets_readers) {
     expect_exposed("# HELP b B.\n# TYPE b gauge\nb 7.5\n");
 }
 
+Test(metrics, adds_up_readers_of_one_name) {
+    cr_assert(status_ok(metrics_gauge_reader(metrics, "a", "A.", read_seven, NULL)));
+    cr_assert(status_ok(metrics_gauge_reader(metrics, "b", "B.", read_seven, NULL)));
+    cr_assert(status_ok(metrics_gauge_reader(metrics, "a", "A.", read_seven, NULL)));
+    expect_exposed("# HELP a A.\n# TYPE a gauge\na 15\n# HELP b B.\n# TYPE b gauge\nb 7.5\n");
+}
+
 Test(metrics, does_nothing_for_nobody) {
     struct metric_family *none = NULL;
     const struct metric_description description = {
