@@ -11,7 +11,7 @@ import time
 import unittest
 import urllib.request
 
-from pair import MOIETYD, PairTest, get, moiety
+from pair import MOIETY, MOIETYD, PairTest, get, moiety
 
 
 def moietyd(*arguments):
@@ -34,6 +34,17 @@ class Mistakes(PairTest):
         self.assertIn("wrapping_keys: required", output)
         status, output = moietyd("--config", self.folder / "nowhere.yaml")
         self.assertEqual((status, "`moiety init FOLDER`" in output), (1, True))
+
+    def test_tls_files_are_checked(self):
+        """Their paths are taken from where the command is run, as in any command."""
+        folder = self.folder / "tls"
+        status = subprocess.run([MOIETY, "init", folder, "--tls-certificate", "here.pem",
+                                 "--tls-key", "here.key"], cwd=self.folder,
+                                stdout=subprocess.DEVNULL).returncode
+        self.assertEqual(status, 0)
+        status, output = moietyd("--check", "--config", folder / "moietyd.yaml")
+        self.assertEqual(status, 1)
+        self.assertIn(f'"{self.folder}/here.pem"', output)
 
     def test_plain_http_beyond_this_machine_is_refused(self):
         text = self.leader.config.read_text().replace(f"127.0.0.1:{self.leader.port}",

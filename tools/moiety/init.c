@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/secret.h"
 #include "cli.h"
@@ -38,6 +41,18 @@ static const struct command_spec command = {
     .max_arguments = 1,
 };
 
+/* The configuration takes paths from its own folder, the command line from the
+ * current one. */
+static struct status append_file(struct buffer *out, const char *name, const char *path) {
+    static const char credential[] = "credential:";
+    char folder[PATH_MAX] = "";
+    bool relative = path[0] != '/' && strncmp(path, credential, strlen(credential)) != 0;
+    if (relative && getcwd(folder, sizeof(folder)) == NULL) {
+        return FAIL(IO);
+    }
+    return buffer_printf(out, "      %s: \"%s%s%s\"\n", name, folder, relative ? "/" : "", path);
+}
+
 static struct status write_config(struct buffer *out) {
     TRY(buffer_printf(out,
                       "# moietyd's configuration; `moietyd --print-config` shows every key.\n"
@@ -47,8 +62,9 @@ static struct status write_config(struct buffer *out) {
                       "  - address: \"%s\"\n",
                       listen_address));
     if (certificate != NULL) {
-        TRY(buffer_printf(out, "    tls:\n      certificate: \"%s\"\n      key: \"%s\"\n",
-                          certificate, key));
+        TRY(buffer_append_string(out, "    tls:\n"));
+        TRY(append_file(out, "certificate", certificate));
+        TRY(append_file(out, "key", key));
     }
     if (allow_plain_http) {
         TRY(buffer_append_string(out, "    allow_plain_http: true\n"));
@@ -76,10 +92,14 @@ static struct status write_key(const char *path) {
 static int write_files(const char *folder, struct arena *arena, struct buffer *config) {
     const char *config_file = arena_printf(arena, "%s/moietyd.yaml", folder);
     const char *key_file = arena_printf(arena, "%s/wrapping.key", folder);
-    if (config_file == NULL || key_file == NULL || !status_ok(write_config(config))) {
+    if (config_file == NULL || key_file == NULL) {
         return cli_fail("out of memory");
     }
-    struct status status = cli_create_file(config_file, buffer_span(config), 0644);
+    struct status status = write_config(config);
+    if (!status_ok(status)) {
+        return cli_fail_status(status, "no configuration can be made");
+    }
+    status = cli_create_file(config_file, buffer_span(config), 0644);
     if (status.code == STATUS_CONFLICT) {
         return cli_fail("%s exists already; nothing was changed", config_file);
     }
