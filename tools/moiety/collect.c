@@ -52,6 +52,8 @@ static const struct command_spec command = {
     .help = "A batch can be collected once. So what is under way is on disk before the leader\n"
             "is asked, and the same command takes it up again after a crash; the result is on\n"
             "disk (see --journal) before the leader is told to forget it.\n"
+            "Reports that come later for a time that was collected are refused. --last takes the\n"
+            "current hour too (or whatever the task's precision is): it is for when all is in.\n"
             "Exit status 3 if the result isn't there yet: run it again.\n",
     .options = options,
 };

@@ -6,6 +6,7 @@
 #include "dap/hpke_choice.h"
 #include "dap/media_type.h"
 #include "doctor.h"
+#include "http.h"
 
 #include <curl/curl.h>
 
@@ -30,20 +31,6 @@ DOCTOR_FINDING(doctor_warn, warnings, "warning")
 DOCTOR_FINDING(doctor_bad, bad, "BAD    ")
 
 /* ---- Asking ---- */
-
-static const char *unreachable(enum status_code code) {
-    switch (code) {
-    case STATUS_VERIFY_FAILED:
-        return "its TLS certificate isn't one we trust; is --ca right, and does the certificate "
-               "name this host?";
-    case STATUS_TIMEOUT: return "it does not answer in time; is a firewall in between?";
-    case STATUS_FORBIDDEN:
-        return "plain http to another machine would show tokens to the network; serve https";
-    case STATUS_IO: return "a TLS file of ours can't be used";
-    case STATUS_INVALID_ARGUMENT: return "the URL makes no sense";
-    default: return "it can't be reached; does moietyd run there, and is the address right?";
-    }
-}
 
 static void take_answer(struct doctor *doctor, const struct http_client_response *response,
                         struct doctor_answer *out) {
@@ -100,7 +87,7 @@ bool doctor_ask(struct doctor *doctor, const char *method, const char *url, stru
     if (answered) {
         take_answer(doctor, response, out);
     } else {
-        doctor_bad(doctor, "%s: %s (%s)", url, unreachable(response->outcome.code),
+        doctor_bad(doctor, "%s: %s (%s)", url, cli_http_unreachable(response->outcome.code),
                    response->reason);
     }
     http_client_response_free(response);

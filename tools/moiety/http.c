@@ -65,6 +65,20 @@ const char *cli_http_header(struct http_client_response *response, const char *n
                : arena_printf(&response->arena, "%.*s", (int)value.len, (const char *)value.data);
 }
 
+const char *cli_http_unreachable(enum status_code code) {
+    switch (code) {
+    case STATUS_VERIFY_FAILED:
+        return "its TLS certificate isn't one we trust; is --ca right, and does the certificate "
+               "name this host?";
+    case STATUS_TIMEOUT: return "it does not answer in time; is a firewall in between?";
+    case STATUS_FORBIDDEN:
+        return "plain http to another machine would show tokens to the network; serve https";
+    case STATUS_IO: return "a TLS file of ours can't be used";
+    case STATUS_INVALID_ARGUMENT: return "the URL makes no sense";
+    default: return "it can't be reached; does moietyd run there, and is the address right?";
+    }
+}
+
 const char *cli_http_explain(struct http_client_response *response) {
     struct problem problem;
     const char *text = NULL;
@@ -72,8 +86,8 @@ const char *cli_http_explain(struct http_client_response *response) {
         return "out of memory";
     }
     if (!status_ok(response->outcome)) {
-        text = arena_printf(&response->arena, "%s (%s)", status_text(response->outcome.code),
-                            response->reason);
+        text = arena_printf(&response->arena, "%s (%s)",
+                            cli_http_unreachable(response->outcome.code), response->reason);
     } else if (media_type_matches(http_client_response_header(response, "Content-Type"),
                                   MEDIA_PROBLEM) &&
                status_ok(

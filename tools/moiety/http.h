@@ -40,6 +40,8 @@ struct http_client_response *cli_http_call(const struct cli_http *http, const ch
 /* A header as a terminated string of the response's arena; NULL if it didn't
  * come. */
 const char *cli_http_header(struct http_client_response *response, const char *name);
+/* Why no HTTP answer came, in words that say what to look at. Static memory. */
+const char *cli_http_unreachable(enum status_code code);
 /* What went wrong, in words: the failure to get an answer, or the answer's own
  * problem document. Lives with the response. */
 const char *cli_http_explain(struct http_client_response *response);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "dap/messages.h"
 #include "wire/base64url.h"
 
 struct reading {
@@ -26,23 +27,36 @@ const char *task_id_text(const uint8_t id[STORE_TASK_ID_SIZE], char text[TASK_ID
     return text;
 }
 
-const struct store_task *task_table_find(const struct task_table *table, const char *prefix) {
+static bool has_info(const struct store_task *task, const char *info) {
+    struct arena arena = ARENA_INIT;
+    struct task_configuration config;
+    bool same = status_ok(task_configuration_decode(task->config, &arena, &config)) &&
+                span_equal_vartime(config.task_info, span_of_string(info));
+    arena_release(&arena);
+    return same;
+}
+
+const struct store_task *task_table_find(const struct task_table *table, const char *word) {
     const struct store_task *found = NULL;
     char text[TASK_ID_TEXT];
     for (size_t i = 0; i < table->task_count; i++) {
-        if (strncmp(task_id_text(table->tasks[i].id, text), prefix, strlen(prefix)) != 0) {
+        const struct store_task *task = &table->tasks[i];
+        if (strncmp(task_id_text(task->id, text), word, strlen(word)) != 0 &&
+            !has_info(task, word)) {
             continue;
         }
         if (found != NULL) {
-            cli_fail("more than one task starts with \"%s\"; give more of its id", prefix);
+            cli_fail("more than one task is called \"%s\" or has an id that starts so; give more "
+                     "of its id",
+                     word);
             return NULL;
         }
-        found = &table->tasks[i];
+        found = task;
     }
     if (found == NULL) {
-        cli_fail("this server has no task whose id starts with \"%s\"; `moiety task list` shows "
-                 "them",
-                 prefix);
+        cli_fail("this server has no task that is called \"%s\" or has an id that starts so; "
+                 "`moiety task list` shows them",
+                 word);
     }
     return found;
 }

@@ -13,8 +13,9 @@ struct task_table {
 };
 
 struct status task_table_read(struct cli_server *server, struct task_table *out);
-/* The one task whose id, in base64url, starts with `prefix`. NULL was said. */
-const struct store_task *task_table_find(const struct task_table *table, const char *prefix);
+/* The one task whose task_info is `word`, or whose id in base64url starts with
+ * it. NULL was said. */
+const struct store_task *task_table_find(const struct task_table *table, const char *word);
 const struct store_peer *task_table_peer(const struct task_table *table, const char *name);
 
 enum { TASK_ID_TEXT = 44 };

@@ -397,6 +397,17 @@ static bool first_configs(struct uploader *u) {
     return fetched;
 }
 
+/* DAP's name of a ReportError, with what it means to who uploads. */
+static const char *refusal(uint8_t error) {
+    switch (error) {
+    case 0: return "no reason given";
+    /* Our own second try is told as success, so this is no copy. */
+    case REPORT_ERROR_REPORT_REPLAYED:
+        return "report_replayed (results of their time were collected already)";
+    default: return moiety_report_error_name(error);
+    }
+}
+
 static int sum_up(struct uploader *u) {
     char count[CLI_COUNT_MAX];
     uint64_t refused = 0;
@@ -405,7 +416,7 @@ static int sum_up(struct uploader *u) {
         if (u->rejected[i] > 0) {
             refused += u->rejected[i];
             fprintf(stderr, "moiety: %s refused: %s\n", cli_format_count(u->rejected[i], count),
-                    i == 0 ? "no reason given" : moiety_report_error_name((uint8_t)i));
+                    refusal((uint8_t)i));
         }
     }
     if (u->invalid > 0) {
