@@ -118,6 +118,7 @@ static struct status finish_run(struct store_tx *tx, void *argument) {
         batch.state = STORE_BATCH_COLLECTED;
         TRY(store_batch_put(tx, job->row.task_id, &batch));
     }
+    TRY(store_counter_add(tx, job->row.task_id, "batch_collected", 1));
     return store_resource_update(tx, &job->row, 0);
 }
 
