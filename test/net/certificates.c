@@ -12,7 +12,7 @@
 static char folder[64];
 
 void certificates_folder(void) {
-    snprintf(folder, sizeof(folder), "moiety-test-XXXXXX");
+    snprintf(folder, sizeof(folder), "/tmp/moiety-test-XXXXXX");
     cr_assert_not_null(mkdtemp(folder));
 }
 
