@@ -2,6 +2,7 @@
 #ifndef MOIETY_PRIMITIVE_KECCAK_H
 #define MOIETY_PRIMITIVE_KECCAK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "simd/cpu.h"
@@ -10,15 +11,27 @@
 enum { KECCAK_WORDS = 25 };
 
 /*
- * Keccak-p[1600,12] (RFC 9861, section 2.2), the permutation under
- * TurboSHAKE, on as many states as there are lanes. Word i of the state in
- * lane l is state[i * lanes + l]; the array is aligned to 64 bytes. Constant
- * time and thread-safe.
+ * Keccak-p[1600,12] (RFC 9861, section 2.2), the permutation under TurboSHAKE,
+ * on as many states as there are lanes, and how bytes get into and out of a
+ * sponge's rate of KECCAK_RATE bytes. Word i of the state in lane l is
+ * state[i * lanes + l]; the array is aligned to 64 bytes. Constant time and
+ * thread-safe.
  */
+enum { KECCAK_RATE = 168 };
+
 struct keccak_kernel {
     enum simd_type type;
     unsigned lanes;
     void (*permute)(uint64_t state[]);
+    /* Absorbs `len` bytes a lane from byte `at` < KECCAK_RATE of the rate on,
+     * permuting wherever the rate is full; gives the new `at`. The bytes are
+     * those of whole words, zero after `len`, side by side; or, for
+     * absorb_same(), the same in every lane, which words[] holds once. */
+    size_t (*absorb)(uint64_t state[], size_t at, const uint64_t words[], size_t len);
+    size_t (*absorb_same)(uint64_t state[], size_t at, const uint64_t words[], size_t len);
+    /* Between n words a lane, side by side, and each lane's 8 n bytes. */
+    void (*gather)(uint64_t words[], const uint8_t *const in[], size_t n);
+    void (*scatter)(uint8_t *const out[], const uint64_t words[], size_t n);
 };
 
 extern const struct keccak_kernel keccak_portable;

@@ -5,6 +5,7 @@
  */
 #include "primitive/keccak.h"
 #include "primitive/kernel_name.h"
+#include "primitive/transpose.h"
 
 /* The last twelve of Keccak-f[1600]'s 24 round constants. */
 static const uint64_t round_constants[12] = {
@@ -64,4 +65,43 @@ static void permute(uint64_t state[]) {
     }
 }
 
-const struct keccak_kernel KERNEL_NAME(keccak) = {LANE_TYPE, LANES, permute};
+static inline void xor_word(uint64_t state[], size_t word, lane a) {
+    lane_store(state + word * LANES, lane_xor(lane_load(state + word * LANES), a));
+}
+
+/* Where the input's words begin within one of the state's, each fills that one
+ * up, and what is left of it goes before the next. */
+static inline size_t absorb_words(uint64_t state[], size_t at, const uint64_t words[], size_t len,
+                                  int same) {
+    const size_t offset = at % 8, end = at + len;
+    size_t word = at / 8;
+    lane rest = lane_splat(0);
+    for (size_t done = 0; done < len; done += 8, words += same ? 1 : LANES) {
+        const lane a = same ? lane_splat(*words) : lane_load(words);
+        xor_word(state, word, lane_or(rest, lane_shl(a, 8 * (unsigned)offset)));
+        rest = offset == 0 ? rest : lane_shr(a, 64 - 8 * (unsigned)offset);
+        if (offset + (len - done) >= 8 && ++word == KECCAK_RATE / 8) {
+            permute(state);
+            word = 0;
+        }
+    }
+    xor_word(state, word, rest);
+    return 8 * word + end % 8;
+}
+
+static size_t absorb(uint64_t state[], size_t at, const uint64_t words[], size_t len) {
+    return absorb_words(state, at, words, len, 0);
+}
+static size_t absorb_same(uint64_t state[], size_t at, const uint64_t words[], size_t len) {
+    return absorb_words(state, at, words, len, 1);
+}
+
+const struct keccak_kernel KERNEL_NAME(keccak) = {
+    .type = LANE_TYPE,
+    .lanes = LANES,
+    .permute = permute,
+    .absorb = absorb,
+    .absorb_same = absorb_same,
+    .gather = words_gather,
+    .scatter = words_scatter,
+};

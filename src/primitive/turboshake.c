@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "primitive/little_endian.h"
 
 void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kernel) {
@@ -20,42 +21,50 @@ static void xor_byte(struct turboshake *sponge, size_t at, unsigned lane, uint8_
     *word_of(sponge, at, lane) ^= (uint64_t)byte << (8 * (at % 8));
 }
 
-/* Bytes that fit the current block, to one lane. */
-static void xor_bytes(struct turboshake *sponge, unsigned lane, const uint8_t *data, size_t len) {
-    size_t at = sponge->at, end = sponge->at + len;
-    while (at < end && at % 8 != 0) {
-        xor_byte(sponge, at++, lane, *data++);
+/* Bytes as words, little-endian, the last one filled up with zeros. */
+static void load_words(uint64_t words[], const uint8_t *data, size_t len) {
+    for (; len >= 8; len -= 8, data += 8) {
+        *words++ = load_le64(data);
     }
-    for (; end - at >= 8; at += 8, data += 8) {
-        *word_of(sponge, at, lane) ^= load_le64(data);
+    if (len > 0) {
+        uint8_t last[8] = {0};
+        memcpy(last, data, len);
+        *words = load_le64(last);
     }
-    while (at < end) {
-        xor_byte(sponge, at++, lane, *data++);
-    }
+}
+
+void turboshake_absorb_words(struct turboshake *sponge, const uint64_t words[], size_t len) {
+    sponge->at = sponge->kernel->absorb(sponge->state, sponge->at, words, len);
 }
 
 void turboshake_absorb(struct turboshake *sponge, const uint8_t *const data[], size_t len) {
-    for (size_t done = 0; done < len;) {
-        size_t room = TURBOSHAKE128_RATE - sponge->at;
-        size_t take = len - done < room ? len - done : room;
-        for (unsigned lane = 0; lane < sponge->kernel->lanes; lane++) {
-            xor_bytes(sponge, lane, data[lane] + done, take);
+    enum { PIECE = KECCAK_RATE };
+    const unsigned lanes = sponge->kernel->lanes;
+    uint64_t words[PIECE / 8 * SIMD_LANES_MAX];
+    for (size_t done = 0; done < len; done += PIECE) {
+        const size_t take = len - done < PIECE ? len - done : PIECE, whole = take / 8;
+        const uint8_t *at[SIMD_LANES_MAX];
+        for (unsigned lane = 0; lane < lanes; lane++) {
+            at[lane] = data[lane] + done;
         }
-        done += take;
-        sponge->at += take;
-        if (sponge->at == TURBOSHAKE128_RATE) {
-            sponge->kernel->permute(sponge->state);
-            sponge->at = 0;
+        sponge->kernel->gather(words, at, whole);
+        for (unsigned lane = 0; lane < lanes && take % 8 != 0; lane++) {
+            load_words(&words[whole * lanes + lane], at[lane] + 8 * whole, take % 8);
         }
+        turboshake_absorb_words(sponge, words, take);
     }
+    secret_wipe(words, (len < PIECE ? len + 7 : PIECE) / 8 * lanes * sizeof(*words));
 }
 
 void turboshake_absorb_same(struct turboshake *sponge, const void *data, size_t len) {
-    const uint8_t *lanes[SIMD_LANES_MAX];
-    for (unsigned lane = 0; lane < sponge->kernel->lanes; lane++) {
-        lanes[lane] = data;
+    enum { PIECE = KECCAK_RATE };
+    const uint8_t *bytes = data;
+    uint64_t words[PIECE / 8];
+    for (size_t done = 0; done < len; done += PIECE) {
+        const size_t take = len - done < PIECE ? len - done : PIECE;
+        load_words(words, bytes + done, take);
+        sponge->at = sponge->kernel->absorb_same(sponge->state, sponge->at, words, take);
     }
-    turboshake_absorb(sponge, lanes, len);
 }
 
 void turboshake_finish(struct turboshake *sponge, uint8_t domain) {
@@ -76,12 +85,24 @@ static void refill(struct turboshake *sponge) {
 }
 
 void turboshake_squeeze(struct turboshake *sponge, uint8_t *const out[], size_t len) {
-    for (size_t done = 0; done < len; done++, sponge->at++) {
+    const unsigned lanes = sponge->kernel->lanes;
+    for (size_t done = 0; done < len;) {
         refill(sponge);
-        for (unsigned lane = 0; lane < sponge->kernel->lanes; lane++) {
-            uint64_t word = *word_of(sponge, sponge->at, lane);
-            out[lane][done] = (uint8_t)(word >> (8 * (sponge->at % 8)));
+        const size_t left = TURBOSHAKE128_RATE - sponge->at;
+        const size_t words = sponge->at % 8 == 0 ? (len - done < left ? len - done : left) / 8 : 0;
+        uint8_t *at[SIMD_LANES_MAX];
+        for (unsigned lane = 0; lane < lanes; lane++) {
+            at[lane] = out[lane] + done;
         }
+        if (words > 0) {
+            sponge->kernel->scatter(at, word_of(sponge, sponge->at, 0), words);
+        } else {
+            for (unsigned lane = 0; lane < lanes; lane++) {
+                *at[lane] = (uint8_t)(*word_of(sponge, sponge->at, lane) >> (8 * (sponge->at % 8)));
+            }
+        }
+        done += words > 0 ? 8 * words : 1;
+        sponge->at += words > 0 ? 8 * words : 1;
     }
 }
 

@@ -7,7 +7,7 @@
 
 #include "primitive/keccak.h"
 
-enum { TURBOSHAKE128_RATE = 168 };
+enum { TURBOSHAKE128_RATE = KECCAK_RATE };
 
 /*
  * TurboSHAKE128 (RFC 9861, section 2) in every lane at once: the lanes absorb
@@ -28,6 +28,8 @@ void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kern
 
 /* data[l] has `len` bytes for lane l. */
 void turboshake_absorb(struct turboshake *sponge, const uint8_t *const data[], size_t len);
+/* `len` bytes a lane that stand side by side in words, as Keccak leaves them. */
+void turboshake_absorb_words(struct turboshake *sponge, const uint64_t words[], size_t len);
 /* The same bytes in every lane. */
 void turboshake_absorb_same(struct turboshake *sponge, const void *data, size_t len);
 

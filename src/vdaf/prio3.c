@@ -25,10 +25,6 @@ struct status prio3_work_init(struct prio3_work *work, const struct vdaf *vdaf) 
         *wanted[i].vector = arena_alloc(&work->arena, wanted[i].len * words, sizeof(uint64_t));
         complete = complete && *wanted[i].vector != NULL;
     }
-    for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++) {
-        work->encoded[lane] = arena_alloc(&work->arena, prio3_encoded_meas_size(vdaf), 1);
-        complete = complete && work->encoded[lane] != NULL;
-    }
     work->sponge = ARENA_NEW(&work->arena, struct turboshake);
     if (!complete || work->sponge == NULL) {
         prio3_work_release(work);
@@ -101,7 +97,7 @@ void prio3_expand_rands(struct prio3_work *work, const struct prio3_ctx *ctx,
 }
 
 void prio3_joint_rand_part(struct prio3_work *work, const struct prio3_ctx *ctx, unsigned share,
-                           lane_bytes blind, lane_bytes nonce, lane_bytes meas,
+                           lane_bytes blind, lane_bytes nonce, const uint64_t meas[],
                            uint8_t *const out[]) {
     const struct vdaf *vdaf = work->vdaf;
     const uint8_t binder = (uint8_t)share;
@@ -109,7 +105,7 @@ void prio3_joint_rand_part(struct prio3_work *work, const struct prio3_ctx *ctx,
     set_binder(vdaf, &input, &binder, sizeof(binder));
     xof_start(work->sponge, vdaf->kernels, &input);
     turboshake_absorb(work->sponge, nonce, VDAF_NONCE_SIZE);
-    turboshake_absorb(work->sponge, meas, prio3_encoded_meas_size(vdaf));
+    turboshake_absorb_words(work->sponge, meas, prio3_encoded_meas_size(vdaf));
     xof_derive_seed(work->sponge, out);
 }
 

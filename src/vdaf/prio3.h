@@ -36,7 +36,6 @@ struct prio3_work {
     uint64_t *rands;       /* prove or query randomness of all proofs */
     uint64_t *verifiers;   /* of all proofs */
     uint64_t *output;      /* output_len */
-    uint8_t *encoded[SIMD_LANES_MAX]; /* an encoded measurement */
     uint8_t zeros[XOF_SEED_SIZE];
 };
 
@@ -63,9 +62,10 @@ void prio3_expand_proofs(struct prio3_work *work, const struct prio3_ctx *ctx, u
 void prio3_expand_rands(struct prio3_work *work, const struct prio3_ctx *ctx,
                         enum prio3_usage usage, lane_bytes seed, lane_bytes nonce,
                         uint64_t rands[], size_t n);
-/* joint_rand_part; `meas` is the encoded measurement share. */
+/* joint_rand_part; `meas` is the measurement share, whose words are those of
+ * its encoding. */
 void prio3_joint_rand_part(struct prio3_work *work, const struct prio3_ctx *ctx, unsigned share,
-                           lane_bytes blind, lane_bytes nonce, lane_bytes meas,
+                           lane_bytes blind, lane_bytes nonce, const uint64_t meas[],
                            uint8_t *const out[]);
 /* joint_rand_seed: parts[j] is aggregator j's in each lane. */
 void prio3_joint_rand_seed(struct prio3_work *work, const struct prio3_ctx *ctx,

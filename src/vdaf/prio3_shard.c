@@ -44,9 +44,7 @@ static void publish_part(struct prio3_work *work, const struct shard_group *grou
     for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++) {
         out[lane] = group->public_share[lane] + (size_t)share * XOF_SEED_SIZE;
     }
-    vdaf->flp.field->encode(work->encoded, meas, vdaf->flp.circuit.meas_len);
-    prio3_joint_rand_part(work, &group->ctx, share, blind, group->nonce,
-                          (lane_bytes)work->encoded, out);
+    prio3_joint_rand_part(work, &group->ctx, share, blind, group->nonce, meas, out);
 }
 
 /* The leader's measurement share is what the helpers' leave: they pass through

@@ -31,31 +31,23 @@ static void advance_out(const struct vdaf *vdaf, uint8_t *to[], uint8_t *const f
     }
 }
 
-/* expand_input_share: fills work->meas and work->proofs; encoded[] points to
- * each lane's encoded measurement share if joint randomness needs it, blind[]
- * to the blind. Gives the lanes whose share doesn't decode. */
+/* expand_input_share: fills work->meas and work->proofs, and points blind[] to
+ * each lane's blind if there is one. Gives the lanes whose share doesn't
+ * decode. */
 static lane_mask expand_share(struct prio3_work *work, unsigned share,
-                              const struct group_inputs *in, const uint8_t *encoded[],
-                              const uint8_t *blind[]) {
+                              const struct group_inputs *in, const uint8_t *blind[]) {
     const struct vdaf *vdaf = work->vdaf;
     const struct field_kernel *field = vdaf->flp.field;
-    const size_t meas_len = vdaf->flp.circuit.meas_len;
-    const size_t meas_size = prio3_encoded_meas_size(vdaf);
     if (share == 0) {
         const uint8_t *proofs[SIMD_LANES_MAX];
-        advance(vdaf, encoded, in->input_share, 0);
-        advance(vdaf, proofs, in->input_share, meas_size);
+        advance(vdaf, proofs, in->input_share, prio3_encoded_meas_size(vdaf));
         advance(vdaf, blind, proofs, prio3_encoded_proofs_size(vdaf));
-        return field->decode(work->meas, encoded, meas_len) |
+        return field->decode(work->meas, in->input_share, vdaf->flp.circuit.meas_len) |
                field->decode(work->proofs, proofs, vdaf->flp.proof_len * vdaf->proofs);
     }
     prio3_expand_meas(work, &in->ctx, share, in->input_share, work->meas);
     prio3_expand_proofs(work, &in->ctx, share, in->input_share, work->proofs);
     advance(vdaf, blind, in->input_share, XOF_SEED_SIZE);
-    if (prio3_has_joint_rand(vdaf)) {
-        field->encode(work->encoded, work->meas, meas_len);
-        advance(vdaf, encoded, (lane_bytes)work->encoded, 0);
-    }
     return 0;
 }
 
@@ -63,7 +55,7 @@ static lane_mask expand_share(struct prio3_work *work, unsigned share,
  * share, the seed that follows from it and the others' parts as the client
  * claims them ends the state. */
 static void derive_joint_rand(struct prio3_work *work, unsigned share,
-                              const struct group_inputs *in, lane_bytes encoded, lane_bytes blind,
+                              const struct group_inputs *in, lane_bytes blind,
                               const struct group_outputs *out) {
     const struct vdaf *vdaf = work->vdaf;
     uint8_t *own[SIMD_LANES_MAX], *seed[SIMD_LANES_MAX];
@@ -71,7 +63,7 @@ static void derive_joint_rand(struct prio3_work *work, unsigned share,
     lane_bytes parts[VDAF_SHARES_MAX];
     advance_out(vdaf, own, out->share, prio3_encoded_verifiers_size(vdaf));
     advance_out(vdaf, seed, out->state, vdaf_agg_share_size(vdaf));
-    prio3_joint_rand_part(work, &in->ctx, share, blind, in->nonce, encoded, own);
+    prio3_joint_rand_part(work, &in->ctx, share, blind, in->nonce, work->meas, own);
     for (unsigned j = 0; j < vdaf->shares; j++) {
         advance(vdaf, claimed[j], in->public_share, (size_t)j * XOF_SEED_SIZE);
         parts[j] = j == share ? (lane_bytes)own : claimed[j];
@@ -92,11 +84,11 @@ static struct group_faults init_group(struct prio3_work *work, unsigned share,
     const struct vdaf *vdaf = work->vdaf;
     const struct flp *flp = &vdaf->flp;
     const struct field_kernel *field = flp->field;
-    const uint8_t *encoded[SIMD_LANES_MAX], *blind[SIMD_LANES_MAX];
+    const uint8_t *blind[SIMD_LANES_MAX];
     struct group_faults faults = {0, 0};
-    faults.undecodable = expand_share(work, share, in, encoded, blind);
+    faults.undecodable = expand_share(work, share, in, blind);
     if (prio3_has_joint_rand(vdaf)) {
-        derive_joint_rand(work, share, in, encoded, blind, out);
+        derive_joint_rand(work, share, in, blind, out);
     }
     prio3_expand_rands(work, &in->ctx, PRIO3_QUERY_RANDOMNESS, in->verify_key, in->nonce,
                        work->rands, flp->query_rand_len * vdaf->proofs);

@@ -7,15 +7,29 @@
 
 enum { XOF_DOMAIN = 0x01 };
 
+/* Whether all lanes have their context in one place, as reports of a task do. */
+static bool same_ctx(const struct kernels *kernels, const struct xof_input *input) {
+    for (unsigned lane = 1; lane < kernels->lanes; lane++) {
+        if (input->ctx[lane] != input->ctx[0]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void xof_start(struct turboshake *sponge, const struct kernels *kernels,
                const struct xof_input *input) {
     const size_t dst_len = input->prefix_len + input->ctx_len;
-    const uint8_t dst_size[2] = {(uint8_t)dst_len, (uint8_t)(dst_len >> 8)};
     const uint8_t seed_size = XOF_SEED_SIZE;
+    uint8_t head[2 + XOF_PREFIX_SIZE] = {(uint8_t)dst_len, (uint8_t)(dst_len >> 8)};
+    memcpy(head + 2, input->prefix, input->prefix_len);
     turboshake_init(sponge, kernels->keccak);
-    turboshake_absorb_same(sponge, dst_size, sizeof(dst_size));
-    turboshake_absorb_same(sponge, input->prefix, input->prefix_len);
-    turboshake_absorb(sponge, input->ctx, input->ctx_len);
+    turboshake_absorb_same(sponge, head, 2 + input->prefix_len);
+    if (same_ctx(kernels, input)) {
+        turboshake_absorb_same(sponge, input->ctx[0], input->ctx_len);
+    } else {
+        turboshake_absorb(sponge, input->ctx, input->ctx_len);
+    }
     turboshake_absorb_same(sponge, &seed_size, sizeof(seed_size));
     turboshake_absorb(sponge, input->seed, XOF_SEED_SIZE);
     turboshake_absorb(sponge, input->binder, input->binder_len);
