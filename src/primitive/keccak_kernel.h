@@ -14,51 +14,66 @@ static const uint64_t round_constants[12] = {
     0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008,
 };
 
-/* Theta, part one: the parity of column x and what it adds to each column. */
-#define COLUMN(a, x) \
-    lane_xor3(lane_xor3((a)[(x)], (a)[(x) + 5], (a)[(x) + 10]), (a)[(x) + 15], (a)[(x) + 20])
+/*
+ * The state stays in place, so that it stays in registers: a row of five words
+ * that a round gives replaces the five that the row was made of. Where word
+ * (x, y) then stands comes round every four rounds (Keccak implementation
+ * overview, section 2.5): in round r it is (x, u_r x + v_r y) of the array.
+ */
+#define PLACE_0(x, y) ((x) + 5 * ((y) % 5))
+#define PLACE_1(x, y) ((x) + 5 * (((x) + 2 * (y)) % 5))
+#define PLACE_2(x, y) ((x) + 5 * ((3 * (x) + 4 * (y)) % 5))
+#define PLACE_3(x, y) ((x) + 5 * ((2 * (x) + 3 * (y)) % 5))
+#define PLACE_4(x, y) PLACE_0(x, y)
 
-/* One output row: theta's rest, rho and pi pick five source words and rotate
- * them; chi mixes them. */
-#define ROW(a, e, row, s0, r0, s1, r1, s2, r2, s3, r3, s4, r4)              \
-    do {                                                                    \
-        const lane b0 = lane_rotl(lane_xor((a)[s0], d[(s0) % 5]), (r0));    \
-        const lane b1 = lane_rotl(lane_xor((a)[s1], d[(s1) % 5]), (r1));    \
-        const lane b2 = lane_rotl(lane_xor((a)[s2], d[(s2) % 5]), (r2));    \
-        const lane b3 = lane_rotl(lane_xor((a)[s3], d[(s3) % 5]), (r3));    \
-        const lane b4 = lane_rotl(lane_xor((a)[s4], d[(s4) % 5]), (r4));    \
-        (e)[5 * (row)] = lane_xor_andnot(b0, b1, b2);\
-        (e)[5 * (row) + 1] = lane_xor_andnot(b1, b2, b3);\
-        (e)[5 * (row) + 2] = lane_xor_andnot(b2, b3, b4);\
-        (e)[5 * (row) + 3] = lane_xor_andnot(b3, b4, b0);\
-        (e)[5 * (row) + 4] = lane_xor_andnot(b4, b0, b1);\
+/* Theta, part one: the parity of column x, which is the same in any order. */
+#define COLUMN(x) \
+    lane_xor3(lane_xor3(a[(x)], a[(x) + 5], a[(x) + 10]), a[(x) + 15], a[(x) + 20])
+
+/* Theta's rest, rho and pi: word (x, y) of row y comes from (x + 3y, x). */
+#define SOURCE(r, x, y, rotation) \
+    lane_rotl(lane_xor(a[PLACE_##r(((x) + 3 * (y)) % 5, x)], d[((x) + 3 * (y)) % 5]), rotation)
+
+/* One row, which chi mixes. */
+#define ROW(r, next, y, r0, r1, r2, r3, r4)                                                 \
+    do {                                                                                    \
+        const lane b0 = SOURCE(r, 0, y, r0), b1 = SOURCE(r, 1, y, r1);                      \
+        const lane b2 = SOURCE(r, 2, y, r2), b3 = SOURCE(r, 3, y, r3);                      \
+        const lane b4 = SOURCE(r, 4, y, r4);                                                \
+        a[PLACE_##next(0, y)] = lane_xor_andnot(b0, b1, b2);                                \
+        a[PLACE_##next(1, y)] = lane_xor_andnot(b1, b2, b3);                                \
+        a[PLACE_##next(2, y)] = lane_xor_andnot(b2, b3, b4);                                \
+        a[PLACE_##next(3, y)] = lane_xor_andnot(b3, b4, b0);                                \
+        a[PLACE_##next(4, y)] = lane_xor_andnot(b4, b0, b1);                                \
     } while (0)
 
-#define ROUND(a, e, constant)                                                  \
-    do {                                                                       \
-        const lane c0 = COLUMN(a, 0), c1 = COLUMN(a, 1), c2 = COLUMN(a, 2);    \
-        const lane c3 = COLUMN(a, 3), c4 = COLUMN(a, 4);                       \
-        const lane d[5] = {                                                    \
-            lane_xor(c4, lane_rotl(c1, 1)), lane_xor(c0, lane_rotl(c2, 1)),    \
-            lane_xor(c1, lane_rotl(c3, 1)), lane_xor(c2, lane_rotl(c4, 1)),    \
-            lane_xor(c3, lane_rotl(c0, 1)),                                    \
-        };                                                                     \
-        ROW(a, e, 0, 0, 0, 6, 44, 12, 43, 18, 21, 24, 14);                     \
-        ROW(a, e, 1, 3, 28, 9, 20, 10, 3, 16, 45, 22, 61);                     \
-        ROW(a, e, 2, 1, 1, 7, 6, 13, 25, 19, 8, 20, 18);                       \
-        ROW(a, e, 3, 4, 27, 5, 36, 11, 10, 17, 15, 23, 56);                    \
-        ROW(a, e, 4, 2, 62, 8, 55, 14, 39, 15, 41, 21, 2);                     \
-        (e)[0] = lane_xor((e)[0], lane_splat(constant));                       \
+#define ROUND(r, next, constant)                                                            \
+    do {                                                                                    \
+        const lane c0 = COLUMN(0), c1 = COLUMN(1), c2 = COLUMN(2);                          \
+        const lane c3 = COLUMN(3), c4 = COLUMN(4);                                          \
+        const lane d[5] = {                                                                 \
+            lane_xor(c4, lane_rotl(c1, 1)), lane_xor(c0, lane_rotl(c2, 1)),                 \
+            lane_xor(c1, lane_rotl(c3, 1)), lane_xor(c2, lane_rotl(c4, 1)),                 \
+            lane_xor(c3, lane_rotl(c0, 1)),                                                 \
+        };                                                                                  \
+        ROW(r, next, 0, 0, 44, 43, 21, 14);                                                 \
+        a[0] = lane_xor(a[0], lane_splat(constant));                                        \
+        ROW(r, next, 1, 28, 20, 3, 45, 61);                                                 \
+        ROW(r, next, 2, 1, 6, 25, 8, 18);                                                   \
+        ROW(r, next, 3, 27, 36, 10, 15, 56);                                                \
+        ROW(r, next, 4, 62, 55, 39, 41, 2);                                                 \
     } while (0)
 
 static void permute(uint64_t state[]) {
-    lane a[KECCAK_WORDS], e[KECCAK_WORDS];
+    lane a[KECCAK_WORDS];
     for (int i = 0; i < KECCAK_WORDS; i++) {
         a[i] = lane_load(state + i * LANES);
     }
-    for (int round = 0; round < 12; round += 2) {
-        ROUND(a, e, round_constants[round]);
-        ROUND(e, a, round_constants[round + 1]);
+    for (int round = 0; round < 12; round += 4) {
+        ROUND(0, 1, round_constants[round]);
+        ROUND(1, 2, round_constants[round + 1]);
+        ROUND(2, 3, round_constants[round + 2]);
+        ROUND(3, 4, round_constants[round + 3]);
     }
     for (int i = 0; i < KECCAK_WORDS; i++) {
         lane_store(state + i * LANES, a[i]);
