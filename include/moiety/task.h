@@ -74,8 +74,8 @@ struct moiety_param {
  * The task to take part in, as its author gave it out (DAP section 4.2). All
  * participants must have exactly the same, since it is authenticated with
  * every share. Either `configuration` holds the encoded TaskConfiguration,
- * which `moiety task show` prints, or it is NULL and the fields after it say
- * what it holds.
+ * or it is NULL and the fields after it say what it holds. `moiety task header`
+ * makes a whole moiety_task from the file that its author gave out.
  *
  * All is copied by whoever takes a task. Set `size` to sizeof(struct
  * moiety_task), so that later versions can add fields; zero the rest.

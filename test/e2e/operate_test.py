@@ -308,6 +308,17 @@ class Reports(PairTest):
 
 
 class Tasks(PairTest):
+    def test_a_header_for_apps(self):
+        self.make_task("2 visits", "--vdaf", "count")
+        header = moiety("task", "header", self.file("2 visits", "client"))
+        self.assertIn("static const struct moiety_task _2_visits_task = {", header)
+        file = json.loads(self.file("2 visits", "client").read_text())
+        for what, encoded in (("task_id", file["task_id"]),
+                              ("configuration", file["task_configuration"])):
+            raw = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+            text = header.split(f"_2_visits_{what}[{len(raw)}] = {{")[1].split("}")[0]
+            self.assertEqual(bytes(int(byte, 0) for byte in text.replace(",", " ").split()), raw)
+
     def test_export_and_remove(self):
         self.start()
         self.make_task("x", "--vdaf", "count")

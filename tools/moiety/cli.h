@@ -25,6 +25,7 @@ enum { EXIT_NOT_YET = 3 };
 int task_new_main(int argc, char **argv);
 int task_import_main(int argc, char **argv);
 int task_export_main(int argc, char **argv);
+int task_header_main(int argc, char **argv);
 int task_list_main(int argc, char **argv);
 int task_show_main(int argc, char **argv);
 int task_set_main(int argc, char **argv);

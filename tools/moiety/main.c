@@ -12,6 +12,7 @@ static const struct cli_command commands[] = {
     {"task", "new", "make a task: a file for each party", task_new_main},
     {"task", "import", "add a task's file to this server", task_import_main},
     {"task", "export", "write a task's file again", task_export_main},
+    {"task", "header", "print a task as a C header, for an app", task_header_main},
     {"task", "list", "list this server's tasks", task_list_main},
     {"task", "show", "show a task and what happened in it", task_show_main},
     {"task", "set", "change how this server runs a task", task_set_main},
