@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# moiety_library(NAME LAYER target [LINKS libraries...] [REQUIRES packages...]
-#                HEADERS files... DESCRIPTION text)
+# moiety_library(NAME LAYER target [LINKS libraries...] [NEEDS packages...]
+#                [REQUIRES packages...] HEADERS files... DESCRIPTION text)
 #
 # An installed library, shared and static, made of a layer's objects and of
 # what they use from the layers below it. Either form shows the moiety_
@@ -9,7 +9,8 @@
 # into one whose hidden symbols are then made local. So an app can use any
 # name of ours for itself.
 #
-# LINKS are libraries that the app must have, REQUIRES their pkg-config names.
+# LINKS are libraries that the app must have, NEEDS and REQUIRES their pkg-config
+# names: those whose headers ours include, and those that only a static app links.
 # Targets: NAME, NAME-static.
 
 # The static libraries of ours that a target links, all the way down.
@@ -30,7 +31,7 @@ function(moiety_archives_of target out)
 endfunction()
 
 function(moiety_library name)
-  cmake_parse_arguments(L "" "LAYER;DESCRIPTION" "LINKS;REQUIRES;HEADERS" ${ARGN})
+  cmake_parse_arguments(L "" "LAYER;DESCRIPTION" "LINKS;NEEDS;REQUIRES;HEADERS" ${ARGN})
   set(archives "")
   moiety_archives_of(${L_LAYER} archives)
 
@@ -74,6 +75,7 @@ function(moiety_library name)
   set(PC_DESCRIPTION ${L_DESCRIPTION})
   # From where the file lies to the prefix, so that a tree can be moved.
   file(RELATIVE_PATH PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+  string(REPLACE ";" " " PC_NEEDS "${L_NEEDS}")
   string(REPLACE ";" " " PC_REQUIRES "${L_REQUIRES}")
   configure_file(${CMAKE_SOURCE_DIR}/cmake/library.pc.in
                  ${CMAKE_CURRENT_BINARY_DIR}/lib${name}.pc @ONLY)
