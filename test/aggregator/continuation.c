@@ -20,10 +20,8 @@ struct play {
 };
 
 static void start(uint64_t rounds) {
-    struct solo_options options = {.role = ROLE_HELPER,
-                                   .vdaf = "Rounds",
-                                   .params = {{"rounds", rounds}},
-                                   .param_count = 1};
+    struct solo_options options = {
+        .role = ROLE_HELPER, .vdaf = "Rounds", .params = {{"rounds", rounds}}, .param_count = 1};
     solo_start(&solo, &options);
 }
 
@@ -32,8 +30,8 @@ static struct answer create(const struct play *play) {
 }
 
 static struct answer post(const char *path, struct span body) {
-    return solo_call(&solo, "POST", path,
-                     media_type_string(MEDIA_AGGREGATION_JOB_CONTINUE_REQ), SOLO_TOKEN, body);
+    return solo_call(&solo, "POST", path, media_type_string(MEDIA_AGGREGATION_JOB_CONTINUE_REQ),
+                     SOLO_TOKEN, body);
 }
 
 static struct span encode(uint16_t step, const struct verify_continue items[], size_t count) {
@@ -88,9 +86,9 @@ static void take(struct play *play, struct answer answer) {
         enum verify_state state = pingpong_state(play->job.batch, index);
         if (goes_on[index] && state != VERIFY_FINISHED && state != VERIFY_REJECTED) {
             play->index[play->count] = index;
-            play->items[play->count++] = (struct verify_continue){
-                play->samples[index].report.report_metadata.report_id,
-                pingpong_outbound(play->job.batch, index)};
+            play->items[play->count++] =
+                (struct verify_continue){play->samples[index].report.report_metadata.report_id,
+                                         pingpong_outbound(play->job.batch, index)};
         }
     }
 }

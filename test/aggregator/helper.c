@@ -234,8 +234,7 @@ static struct status collect_hour(struct store_tx *tx, void *argument) {
 }
 static struct status expire_old(struct store_tx *tx, void *argument) {
     (void)argument;
-    return store_watermark_advance(tx, solo.dap.id.bytes,
-                                   store_epoch(SOLO_TIME, SOLO_PRECISION));
+    return store_watermark_advance(tx, solo.dap.id.bytes, store_epoch(SOLO_TIME, SOLO_PRECISION));
 }
 
 Test(helper, commits_each_report_once_and_none_to_a_collected_batch) {
@@ -484,9 +483,9 @@ Test(helper, continues_no_finished_job) {
     assert_problem(continue_at(made.location, 1, &item, 1), 400, "invalidMessage");
     assert_problem(continue_at(made.location, 1, NULL, 0), 400, "stepMismatch");
     assert_problem(continue_at(made.location, 2, &item, 1), 400, "stepMismatch");
-    assert_problem(continue_at(solo_path(&solo, "aggregation_jobs/AAAAAAAAAAAAAAAAAAAAAA"), 1,
-                               &item, 1),
-                   404, "unrecognizedAggregationJob");
+    assert_problem(
+        continue_at(solo_path(&solo, "aggregation_jobs/AAAAAAAAAAAAAAAAAAAAAA"), 1, &item, 1), 404,
+        "unrecognizedAggregationJob");
     assert_problem(continue_at("/tasks/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
                                "/aggregation_jobs/AAAAAAAAAAAAAAAAAAAAAA",
                                1, &item, 1),
@@ -496,8 +495,7 @@ Test(helper, continues_no_finished_job) {
                              SPAN_OF_LITERAL("x")),
                    400, "invalidMessage");
     cr_assert_eq(solo_call(&solo, "POST", made.location,
-                           media_type_string(MEDIA_AGGREGATION_JOB_INIT_REQ), SOLO_TOKEN,
-                           job.body)
+                           media_type_string(MEDIA_AGGREGATION_JOB_INIT_REQ), SOLO_TOKEN, job.body)
                      .status,
                  415);
     struct answer again = create(&job); /* unharmed */
@@ -583,9 +581,9 @@ Test(helper, keeps_what_it_accepted) {
     aggregator_drain(solo.aggregator); /* nothing is claimed any more */
     struct answer made = create_later(&job);
     cr_assert_str_eq(create_later(&job).location, made.location);
-    assert_problem(continue_at(strtok(arena_printf(&solo.arena, "%s", made.location), "?"), 1,
-                               NULL, 0),
-                   400, "stepMismatch");
+    assert_problem(
+        continue_at(strtok(arena_printf(&solo.arena, "%s", made.location), "?"), 1, NULL, 0), 400,
+        "stepMismatch");
     cr_assert_eq(solo_counter(&solo, "aggregated"), 0);
     solo.options.idle = false;
     solo_restart(&solo);
@@ -640,9 +638,9 @@ static struct status accept_nonsense(struct store_tx *tx, void *argument) {
 Test(helper, hands_on_what_made_a_job_fail) {
     solo_start(&solo, &helper_later);
     solo_run(&solo, accept_nonsense, NULL);
-    const char *location = solo_path(
-        &solo, arena_printf(&solo.arena, "aggregation_jobs/%s",
-                            base64url_string(&solo.arena, SPAN_OF_ARRAY(broken_id))));
+    const char *location =
+        solo_path(&solo, arena_printf(&solo.arena, "aggregation_jobs/%s",
+                                      base64url_string(&solo.arena, SPAN_OF_ARRAY(broken_id))));
     struct answer answer = {.status = 200};
     for (int i = 0; i < 1000 && answer.status == 200; i++) {
         usleep(5000);

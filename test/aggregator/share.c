@@ -5,8 +5,7 @@
 
 static struct solo solo;
 static const struct solo_options helper = {.role = ROLE_HELPER, .min_batch_size = 2};
-static const struct batch hour = {.mode = BATCH_MODE_TIME_INTERVAL,
-                                  .interval = {SOLO_TIME, 1}};
+static const struct batch hour = {.mode = BATCH_MODE_TIME_INTERVAL, .interval = {SOLO_TIME, 1}};
 static const struct batch day = {.mode = BATCH_MODE_TIME_INTERVAL,
                                  .interval = {SOLO_TIME - 23, 24}};
 
@@ -157,8 +156,7 @@ Test(share, collects_a_batch_once_even_if_the_share_is_deleted) {
     refuse(&hour, &hour, &total, "batchOverlap");
     aggregate(&late, 1, NULL, &total, &error);
     cr_assert_eq(error, REPORT_ERROR_BATCH_COLLECTED);
-    const struct batch before = {.mode = BATCH_MODE_TIME_INTERVAL,
-                                 .interval = {SOLO_TIME - 1, 1}};
+    const struct batch before = {.mode = BATCH_MODE_TIME_INTERVAL, .interval = {SOLO_TIME - 1, 1}};
     collect(&day, &before, &more, 2);
     solo_stop(&solo);
 }

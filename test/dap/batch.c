@@ -75,17 +75,19 @@ Test(batch, selectors_stay_within_the_query, .fini = release) {
     static const struct {
         uint64_t start, duration;
         enum status_code code;
-    } cases[] = {{100, 10, STATUS_OK},           {103, 2, STATUS_OK},
-                 {109, 1, STATUS_OK},            {99, 5, STATUS_BATCH_INVALID},
-                 {105, 6, STATUS_BATCH_INVALID}, {105, 0, STATUS_BATCH_INVALID},
+    } cases[] = {{100, 10, STATUS_OK},
+                 {103, 2, STATUS_OK},
+                 {109, 1, STATUS_OK},
+                 {99, 5, STATUS_BATCH_INVALID},
+                 {105, 6, STATUS_BATCH_INVALID},
+                 {105, 0, STATUS_BATCH_INVALID},
                  {UINT64_MAX, 2, STATUS_BATCH_INVALID}};
     struct query query = interval_query(100, 10);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct batch_selector selector = interval_selector(cases[i].start, cases[i].duration);
         struct batch batch;
-        cr_expect_eq(
-            batch_of_selector(&selector, &query, BATCH_MODE_TIME_INTERVAL, &batch).code,
-            cases[i].code);
+        cr_expect_eq(batch_of_selector(&selector, &query, BATCH_MODE_TIME_INTERVAL, &batch).code,
+                     cases[i].code);
         if (cases[i].code == STATUS_OK) {
             cr_expect_eq(batch.interval.start, cases[i].start);
         }
@@ -100,8 +102,7 @@ Test(batch, selectors_have_the_tasks_mode, .fini = release) {
     cr_expect_eq(batch_of_selector(&selector, &query, BATCH_MODE_TIME_INTERVAL, &batch).code,
                  STATUS_INVALID_MESSAGE);
     cr_assert(status_ok(batch_to_query(&selected, &arena, &query)));
-    cr_assert(
-        status_ok(batch_of_selector(&selector, &query, BATCH_MODE_LEADER_SELECTED, &batch)));
+    cr_assert(status_ok(batch_of_selector(&selector, &query, BATCH_MODE_LEADER_SELECTED, &batch)));
     cr_expect_eq(memcmp(batch.id.bytes, selected.id.bytes, 32), 0);
     selector.batch_mode = BATCH_MODE_TIME_INTERVAL; /* with the config of the other */
     cr_expect_eq(batch_of_selector(&selector, &query, BATCH_MODE_LEADER_SELECTED, &batch).code,
@@ -144,8 +145,7 @@ Test(batch, aggregation_jobs_without_a_good_batch_id_are_invalid, .fini = releas
 }
 
 Test(batch, unknown_aggregation_job_extensions_are_unsupported, .fini = release) {
-    struct aggregation_job_extension unknown = {(enum aggregation_job_extension_type)2,
-                                                SPAN_EMPTY};
+    struct aggregation_job_extension unknown = {(enum aggregation_job_extension_type)2, SPAN_EMPTY};
     struct batch_id id;
     cr_expect_eq(job_code(&unknown, 1, BATCH_MODE_TIME_INTERVAL, &id),
                  STATUS_UNSUPPORTED_EXTENSION);
