@@ -147,10 +147,10 @@ static void store(uint8_t out[][X25519_SIZE], const lane words[4]) {
     }
 }
 
-/* decodeScalar25519 of RFC 7748, section 5. */
+/* decodeScalar25519 of RFC 7748, section 5, but for bit 255, which the ladder
+ * doesn't read. */
 static void clamp(lane scalar[4]) {
     scalar[0] = lane_and(scalar[0], lane_splat(~UINT64_C(7)));
-    scalar[3] = lane_and(scalar[3], lane_splat(~(UINT64_C(1) << 63)));
     scalar[3] = lane_or(scalar[3], lane_splat(UINT64_C(1) << 62));
 }
 

@@ -137,6 +137,39 @@ Test(batch, x25519_goes_through_the_lanes) {
     arena_release(&set.arena);
 }
 
+/* A sender can make a whole message out of a point of small order, for which
+ * no key is needed: whoever doesn't refuse the all-zero result opens it. */
+static int zero_keypair(uint16_t kem, uint8_t *private_key, uint8_t *public_key) {
+    memset(private_key, 0, 32);
+    memset(public_key, 0, hpke_public_key_size(kem));
+    return 0;
+}
+static int zero_dh(uint16_t kem, const uint8_t *private_key, const uint8_t *public_key,
+                   uint8_t shared[32]) {
+    (void)kem, (void)private_key, (void)public_key;
+    memset(shared, 0, 32);
+    return 0;
+}
+
+Test(batch, messages_to_anyone_are_refused_among_good_ones) {
+    set_up();
+    struct moiety_provider anyone = *hpke_provider_default();
+    anyone.keypair = zero_keypair;
+    anyone.dh = zero_dh;
+    for (size_t i = 0; i < ITEMS; i += 3) {
+        struct hpke_open_item *item = &set.items[i];
+        if (item->key->suite.kem_id == MOIETY_KEM_X25519_HKDF_SHA256) {
+            struct hpke_config config = hpke_key_config(item->key);
+            must(hpke_seal(&anyone, &config, item->info, item->aad, span_of(text, i), &set.arena,
+                           &item->enc, &item->ciphertext));
+            set.verdicts[i] = STATUS_DECRYPT_FAILED;
+        }
+    }
+    check_open(hpke_provider_default(), 0, ITEMS);
+    check_open(hpke_provider_default(), 0, 1); /* the single way */
+    arena_release(&set.arena);
+}
+
 static struct aead_opener *no_opener(void) { return NULL; }
 static int no_absorbing(const uint8_t *key, size_t len, struct hmac_key *out) {
     (void)key, (void)len, (void)out;
