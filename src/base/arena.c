@@ -38,7 +38,7 @@ static struct arena_block *block_new(struct arena *arena, size_t needed) {
     return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t count, size_t size) {
+static void *reserve(struct arena *arena, size_t count, size_t size, size_t *taken) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) ||
         bytes > SIZE_MAX - 2 * (size_t)ARENA_ALIGNMENT) {
@@ -57,8 +57,19 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size) {
     }
     uint8_t *allocated = block_bytes(block) + arena->used;
     arena->used += bytes;
-    memset(allocated, 0, bytes);
+    *taken = bytes;
     return allocated;
+}
+
+void *arena_reserve(struct arena *arena, size_t count, size_t size) {
+    size_t bytes;
+    return reserve(arena, count, size, &bytes);
+}
+
+void *arena_alloc(struct arena *arena, size_t count, size_t size) {
+    size_t bytes;
+    void *allocated = reserve(arena, count, size, &bytes);
+    return allocated == NULL ? NULL : memset(allocated, 0, bytes);
 }
 
 struct status arena_copy(struct arena *arena, struct span bytes, struct span *out) {

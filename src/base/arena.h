@@ -25,6 +25,8 @@ struct arena {
 /* `count` elements of `size` bytes, zeroed, aligned to 64 bytes (a vector
  * register); NULL if out of memory or if the product overflows. */
 void *arena_alloc(struct arena *arena, size_t count, size_t size);
+/* The same, not zeroed: for what is written at once, and big. */
+void *arena_reserve(struct arena *arena, size_t count, size_t size);
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), 1, sizeof(type)))
 #define ARENA_ARRAY(arena, type, count) ((type *)arena_alloc((arena), (count), sizeof(type)))
 

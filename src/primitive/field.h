@@ -85,6 +85,11 @@ struct field_kernel {
     void (*dot_constants)(uint64_t out[], const uint64_t constants[], const uint64_t b[],
                           size_t n);
 
+    /* out[i] = the sum of in[v][i] over v < count, in the lanes of masks[v],
+     * for i < n. */
+    void (*sum_vectors)(uint64_t out[], const uint64_t *const in[], const lane_mask masks[],
+                        size_t count, size_t n);
+
     /* The weights of the Lagrange basis over the n-th roots of unity, n a
      * power of two, at the factor t: out[i] = scale * (1 + y + ... + y^(n-1))
      * with y = t / root^i, as factors. The sum of out[i] * P(root^i) is

@@ -46,6 +46,10 @@ static inline element element_splat(field_value value) {
     const uint64_t words[] = {(uint64_t)value, (uint64_t)(value >> 64)};
     return constant_load(words);
 }
+static inline element masked_load(const uint64_t *from, lane mask) {
+    return element_unpack(lane_and(lane_load(from), mask),
+                          lane_and(lane_load(from + LANES), mask));
+}
 static inline element loose_load(const uint64_t *from) {
     return (element){{lane_load(from), lane_load(from + LANES), lane_load(from + 2 * LANES)}};
 }

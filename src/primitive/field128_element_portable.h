@@ -50,6 +50,9 @@ static inline void element_store(uint64_t *to, element a) {
 }
 static inline element constant_load(const uint64_t *from) { return element_load(from); }
 static inline element element_splat(field_value value) { return from_value(value); }
+static inline element masked_load(const uint64_t *from, lane mask) {
+    return (element){from[0] & mask, from[1] & mask};
+}
 static inline element loose_load(const uint64_t *from) { return element_load(from); }
 static inline void loose_store(uint64_t *to, element a) { element_store(to, a); }
 static inline void words_check(uint64_t *words, lane *bad) {

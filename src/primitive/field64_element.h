@@ -32,6 +32,9 @@ static inline element constant_load(const uint64_t *from) {
 static inline element element_splat(field_value value) {
     return (element){lane_splat((uint64_t)value)};
 }
+static inline element masked_load(const uint64_t *from, lane mask) {
+    return (element){lane_and(lane_load(from), mask)};
+}
 /* "Loose" is any 64-bit number. */
 static inline element loose_load(const uint64_t *from) { return element_load(from); }
 static inline void loose_store(uint64_t *to, element a) { element_store(to, a); }

@@ -125,6 +125,32 @@ static void sum(uint64_t out[], const uint64_t in[], size_t n, size_t stride) {
     put(out, 0, total);
 }
 
+/* Adds the sums of up to ACCUMULATOR_STEPS vectors. */
+static inline void add_vectors(uint64_t out[], const uint64_t *const in[],
+                               const lane_mask masks[], size_t count, size_t n) {
+    uint64_t words[ACCUMULATOR_STEPS][LANES];
+    for (size_t v = 0; v < count; v++) {
+        for (size_t l = 0; l < LANES; l++) {
+            words[v][l] = 0 - (masks[v] >> l & 1);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        summation part = summation_zero();
+        for (size_t v = 0; v < count; v++) {
+            summation_add(&part, masked_load(in[v] + i * WORDS, lane_load(words[v])));
+        }
+        put(out, i, element_add(get(out, i), summation_reduce(&part)));
+    }
+}
+
+static void sum_vectors(uint64_t out[], const uint64_t *const in[], const lane_mask masks[],
+                        size_t count, size_t n) {
+    memset(out, 0, n * sizeof(uint64_t[WORDS]));
+    for (size_t done = 0; done < count; done += ACCUMULATOR_STEPS) {
+        add_vectors(out, in + done, masks + done, steps_from(done, count), n);
+    }
+}
+
 static void dot(uint64_t out[], const uint64_t a[], size_t a_stride, const uint64_t b[],
                 size_t b_stride, size_t n) {
     element total = element_splat(0);
@@ -294,6 +320,7 @@ const struct field_kernel KERNEL_NAME(FIELD) = {
     .scale_constant = scale_constant,
     .to_factor = to_factor,
     .sum = sum,
+    .sum_vectors = sum_vectors,
     .dot = dot,
     .dot_constants = dot_constants,
     .lagrange = lagrange,

@@ -24,6 +24,15 @@ struct vdaf {
     struct arena arena; /* of the flp's tables */
 };
 
+/* The output shares of up to a lane's number of reports, side by side as
+ * primitive/field.h has them: output_len elements of each lane. */
+struct verify_outputs {
+    struct verify_outputs *older;
+    uint64_t *vector; /* may hold anything in lanes that aren't used */
+    unsigned used;
+    size_t report[SIMD_LANES_MAX]; /* which one is in a lane */
+};
+
 /* One report in a batch. Spans borrow the batch's arena. */
 struct verify_report {
     enum status_code verdict;
@@ -32,7 +41,11 @@ struct verify_report {
     struct span ctx;
     struct span share;    /* the aggregator's verifier share of this round */
     struct span outbound;
-    uint8_t *verify_state; /* vdaf_scheme.state_size bytes, NULL before verify_init */
+    /* After verify_init, NULL before: vdaf_scheme.state_size bytes, and where
+     * the output share is, or will be once the report is finished. */
+    uint8_t *verify_state;
+    struct verify_outputs *outputs;
+    unsigned lane;
 };
 
 struct verify_batch {
@@ -41,8 +54,20 @@ struct verify_batch {
     struct span agg_param;
     size_t count;
     struct verify_report *reports;
+    struct verify_outputs *outputs; /* the newest */
     struct arena arena;
 };
+
+/* Room for more output shares; its vector is for the caller to fill. */
+struct status verify_outputs_new(struct verify_batch *batch, struct verify_outputs **out);
+/* Gives the next lane to a report. */
+void verify_outputs_assign(struct verify_batch *batch, struct verify_outputs *outputs,
+                           size_t report);
+/* One report's output share: to its encoding, and from it into a lane of its
+ * own; the encoding is canonical. */
+void verify_outputs_encode(const struct verify_batch *batch, size_t report, uint8_t encoded[]);
+struct status verify_outputs_decode(struct verify_batch *batch, size_t report,
+                                    const uint8_t encoded[]);
 
 /*
  * The algorithms of a VDAF, on batches. A report that is at fault gets a
@@ -53,15 +78,12 @@ struct vdaf_scheme {
     size_t (*rand_size)(const struct vdaf *vdaf);
     size_t (*public_share_size)(const struct vdaf *vdaf);
     size_t (*input_share_size)(const struct vdaf *vdaf, unsigned share);
-    /* Of the encoded verify state; once a report is finished, its first
-     * vdaf_agg_share_size() bytes are the encoded output share. */
+    /* Of the verify state, beside the output share; any bytes are one. */
     size_t (*state_size)(const struct vdaf *vdaf);
-    /* Whether bytes of state_size are a verify state. */
-    bool (*state_valid)(const struct vdaf *vdaf, const uint8_t state[]);
     bool (*agg_param_valid)(const struct vdaf *vdaf, struct span agg_param);
     struct status (*shard)(const struct vdaf *vdaf, const struct shard_input inputs[],
                            size_t count, struct arena *arena, struct shard_output outputs[]);
-    /* For reports in good standing: sets share and verify_state. */
+    /* For reports in good standing: sets share, verify_state and outputs. */
     struct status (*verify_init)(struct verify_batch *batch, const struct verify_input inputs[]);
     struct status (*shares_to_message)(const struct vdaf *vdaf, struct span agg_param,
                                        const struct span ctx[], const struct span shares[],

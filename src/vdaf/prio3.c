@@ -18,7 +18,6 @@ struct status prio3_work_init(struct prio3_work *work, const struct vdaf *vdaf) 
         {&work->joint_rands, proofs * flp->circuit.joint_rand_len},
         {&work->rands, proofs * rands},
         {&work->verifiers, proofs * flp->verifier_len},
-        {&work->output, flp->circuit.output_len},
     };
     bool complete = status_ok(flp_work_init(&work->flp, flp, &work->arena));
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
@@ -146,13 +145,8 @@ static size_t input_share_size(const struct vdaf *vdaf, unsigned share) {
     return (share == 0 ? vectors : (size_t)XOF_SEED_SIZE) + prio3_joint_rand_size(vdaf);
 }
 
-static size_t state_size(const struct vdaf *vdaf) {
-    return vdaf_agg_share_size(vdaf) + prio3_joint_rand_size(vdaf);
-}
-
-static bool state_valid(const struct vdaf *vdaf, const uint8_t state[]) {
-    return field_is_canonical(vdaf->flp.field, state, vdaf->flp.circuit.output_len);
-}
+/* The joint randomness seed. */
+static size_t state_size(const struct vdaf *vdaf) { return prio3_joint_rand_size(vdaf); }
 
 static bool agg_param_valid(const struct vdaf *vdaf, struct span agg_param) {
     (void)vdaf;
@@ -165,7 +159,6 @@ const struct vdaf_scheme prio3_scheme = {
     .public_share_size = public_share_size,
     .input_share_size = input_share_size,
     .state_size = state_size,
-    .state_valid = state_valid,
     .agg_param_valid = agg_param_valid,
     .shard = prio3_shard,
     .verify_init = prio3_verify_init,

@@ -35,7 +35,6 @@ struct prio3_work {
     uint64_t *joint_rands; /* of all proofs, as factors */
     uint64_t *rands;       /* prove or query randomness of all proofs */
     uint64_t *verifiers;   /* of all proofs */
-    uint64_t *output;      /* output_len */
     uint8_t zeros[XOF_SEED_SIZE];
 };
 

@@ -16,7 +16,8 @@ struct group_inputs {
 /* One group's outputs. */
 struct group_outputs {
     uint8_t *share[SIMD_LANES_MAX];
-    uint8_t *state[SIMD_LANES_MAX];
+    uint8_t *state[SIMD_LANES_MAX]; /* the joint randomness seed */
+    struct verify_outputs *outputs;
 };
 
 static void advance(const struct vdaf *vdaf, const uint8_t *to[], lane_bytes from, size_t by) {
@@ -53,23 +54,22 @@ static lane_mask expand_share(struct prio3_work *work, unsigned share,
 
 /* Derives the joint randomness: the aggregator's own part ends the verifier
  * share, the seed that follows from it and the others' parts as the client
- * claims them ends the state. */
+ * claims them is the state. */
 static void derive_joint_rand(struct prio3_work *work, unsigned share,
                               const struct group_inputs *in, lane_bytes blind,
                               const struct group_outputs *out) {
     const struct vdaf *vdaf = work->vdaf;
-    uint8_t *own[SIMD_LANES_MAX], *seed[SIMD_LANES_MAX];
+    uint8_t *own[SIMD_LANES_MAX];
     const uint8_t *claimed[VDAF_SHARES_MAX][SIMD_LANES_MAX];
     lane_bytes parts[VDAF_SHARES_MAX];
     advance_out(vdaf, own, out->share, prio3_encoded_verifiers_size(vdaf));
-    advance_out(vdaf, seed, out->state, vdaf_agg_share_size(vdaf));
     prio3_joint_rand_part(work, &in->ctx, share, blind, in->nonce, work->meas, own);
     for (unsigned j = 0; j < vdaf->shares; j++) {
         advance(vdaf, claimed[j], in->public_share, (size_t)j * XOF_SEED_SIZE);
         parts[j] = j == share ? (lane_bytes)own : claimed[j];
     }
-    prio3_joint_rand_seed(work, &in->ctx, parts, seed);
-    prio3_expand_joint_rands(work, &in->ctx, (lane_bytes)seed);
+    prio3_joint_rand_seed(work, &in->ctx, parts, out->state);
+    prio3_expand_joint_rands(work, &in->ctx, (lane_bytes)out->state);
 }
 
 /* The verdicts of lanes by what went wrong. */
@@ -104,8 +104,7 @@ static struct group_faults init_group(struct prio3_work *work, unsigned share,
                       field_at(field, work->verifiers, i * flp->verifier_len));
     }
     field->encode(out->share, work->verifiers, flp->verifier_len * vdaf->proofs);
-    flp->circuit.truncate(flp, work->meas, work->output);
-    field->encode(out->state, work->output, flp->circuit.output_len);
+    flp->circuit.truncate(flp, work->meas, out->outputs->vector);
     return faults;
 }
 
@@ -127,19 +126,22 @@ static struct status prepare_group(struct verify_batch *batch, const struct lane
                                    struct group_outputs *out) {
     const struct vdaf *vdaf = batch->vdaf;
     const size_t share_size = prio3_encoded_verifiers_size(vdaf) + prio3_joint_rand_size(vdaf);
+    const size_t size = share_size + prio3_joint_rand_size(vdaf);
+    uint8_t *bytes = arena_reserve(&batch->arena, vdaf->kernels->lanes, size);
+    if (bytes == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    TRY(verify_outputs_new(batch, &out->outputs));
     in->ctx.len = inputs[group->index[0]].ctx.len;
-    for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++) {
+    for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++, bytes += size) {
         const struct verify_input *input = &inputs[group->index[lane]];
         in->ctx.bytes[lane] = input->ctx.data;
         in->verify_key[lane] = input->verify_key.data;
         in->nonce[lane] = input->nonce;
         in->input_share[lane] = input->input_share.data;
         in->public_share[lane] = input->public_share.data;
-        out->share[lane] = arena_alloc(&batch->arena, share_size, 1);
-        out->state[lane] = arena_alloc(&batch->arena, prio3_scheme.state_size(vdaf), 1);
-        if (out->share[lane] == NULL || out->state[lane] == NULL) {
-            return FAIL(NO_MEMORY);
-        }
+        out->share[lane] = bytes;
+        out->state[lane] = bytes + share_size;
     }
     return OK;
 }
@@ -151,6 +153,7 @@ static void settle_group(struct verify_batch *batch, const struct lane_group *gr
     for (unsigned lane = 0; lane < group->used; lane++) {
         const size_t i = group->index[lane];
         struct verify_report *report = &batch->reports[i];
+        verify_outputs_assign(batch, out->outputs, i);
         if (faults->undecodable >> lane & 1) {
             verify_batch_refuse(batch, i, STATUS_INVALID_MESSAGE);
         } else if (faults->refused >> lane & 1) {
@@ -299,12 +302,13 @@ struct status prio3_shares_to_message(const struct vdaf *vdaf, struct span agg_p
     for (size_t at = 0;
          status_ok(status) && lane_group_next(vdaf->kernels, items, eligible, &at, &group);) {
         uint8_t *out[SIMD_LANES_MAX];
+        uint8_t *bytes = arena_alloc(arena, vdaf->kernels->lanes, XOF_SEED_SIZE);
+        if (bytes == NULL) {
+            status = FAIL(NO_MEMORY);
+            goto done;
+        }
         for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++) {
-            out[lane] = arena_alloc(arena, XOF_SEED_SIZE, 1);
-            if (out[lane] == NULL) {
-                status = FAIL(NO_MEMORY);
-                goto done;
-            }
+            out[lane] = bytes + (size_t)lane * XOF_SEED_SIZE;
         }
         const struct group_faults faults = message_of_group(&work, &group, ctx, shares, out);
         settle_messages(vdaf, &group, &faults, out, messages, verdicts);
@@ -321,8 +325,7 @@ struct status prio3_verify_next(struct verify_batch *batch, struct verify_report
     const size_t i = (size_t)(report - batch->reports);
     if (message.len != size) {
         verify_batch_refuse(batch, i, STATUS_INVALID_MESSAGE);
-    } else if (size > 0 && !secret_equal(report->verify_state + vdaf_agg_share_size(vdaf),
-                                         message.data, size)) {
+    } else if (size > 0 && !secret_equal(report->verify_state, message.data, size)) {
         verify_batch_refuse(batch, i, STATUS_VERIFY_FAILED);
     }
     return OK;

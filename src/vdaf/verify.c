@@ -56,7 +56,13 @@ void verify_batch_refuse(struct verify_batch *batch, size_t i, enum status_code 
 
 struct status verify_batch_init(struct verify_batch *batch, const struct verify_input inputs[]) {
     for (size_t i = 0; i < batch->count; i++) {
-        TRY(arena_copy(&batch->arena, inputs[i].ctx, &batch->reports[i].ctx));
+        struct verify_report *report = &batch->reports[i];
+        if (i > 0 && inputs[i].ctx.data == inputs[i - 1].ctx.data &&
+            inputs[i].ctx.len == inputs[i - 1].ctx.len) {
+            report->ctx = report[-1].ctx; /* as reports of one task have it */
+        } else {
+            TRY(arena_copy(&batch->arena, inputs[i].ctx, &report->ctx));
+        }
     }
     return batch->vdaf->type->scheme->verify_init(batch, inputs);
 }

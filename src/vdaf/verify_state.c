@@ -11,12 +11,16 @@
  *   uint8 version; uint32 count; then for each report
  *   uint8 state; if rejected: opaque verdict<1..255>, its name;
  *   else: uint8 round; opaque ctx<0..2^16-1>; opaque share<0..2^32-1>;
- *   opaque outbound<0..2^32-1>; uint8 has_state; opaque state[state_size].
+ *   opaque outbound<0..2^32-1>; uint8 has_state; opaque output[agg_share_size];
+ *   opaque state[state_size].
  */
 enum { STATE_VERSION = 1 };
 
-static void write_report(struct writer *writer, const struct vdaf *vdaf,
-                         const struct verify_report *report) {
+/* `output` is room for an encoded output share. */
+static void write_report(struct writer *writer, const struct verify_batch *batch, size_t i,
+                         uint8_t output[]) {
+    const struct vdaf *vdaf = batch->vdaf;
+    const struct verify_report *report = &batch->reports[i];
     writer_u8(writer, (uint8_t)report->state);
     if (report->state == VERIFY_REJECTED) {
         writer_vector(writer, 1, 1, UINT8_MAX, span_of_string(status_name(report->verdict)));
@@ -28,17 +32,25 @@ static void write_report(struct writer *writer, const struct vdaf *vdaf,
     writer_vector(writer, 4, 0, UINT32_MAX, report->outbound);
     writer_u8(writer, report->verify_state != NULL);
     if (report->verify_state != NULL) {
+        verify_outputs_encode(batch, i, output);
+        writer_bytes(writer, span_of(output, vdaf_agg_share_size(vdaf)));
         writer_bytes(writer, span_of(report->verify_state, vdaf->type->scheme->state_size(vdaf)));
     }
 }
 
 struct status verify_batch_encode(const struct verify_batch *batch, struct buffer *out) {
+    struct arena arena = ARENA_INIT;
+    uint8_t *output = arena_alloc(&arena, vdaf_agg_share_size(batch->vdaf), 1);
+    if (output == NULL) {
+        return FAIL(NO_MEMORY);
+    }
     struct writer writer = writer_to(out);
     writer_u8(&writer, STATE_VERSION);
     writer_u32(&writer, (uint32_t)batch->count);
     for (size_t i = 0; i < batch->count; i++) {
-        write_report(&writer, batch->vdaf, &batch->reports[i]);
+        write_report(&writer, batch, i, output);
     }
+    arena_release(&arena);
     return writer_finish(&writer);
 }
 
@@ -52,9 +64,9 @@ static enum status_code code_of(struct span name) {
     return STATUS_OK;
 }
 
-static struct status read_state(struct reader *reader, struct verify_batch *batch,
-                                struct verify_report *report) {
+static struct status read_state(struct reader *reader, struct verify_batch *batch, size_t i) {
     const struct vdaf *vdaf = batch->vdaf;
+    struct verify_report *report = &batch->reports[i];
     const uint8_t present = reader_u8(reader);
     /* Before verify_init there is none, and nothing else is known either. */
     const bool fresh = report->round == 0 && report->share.len == 0 &&
@@ -65,12 +77,16 @@ static struct status read_state(struct reader *reader, struct verify_batch *batc
     if (present == 0 || reader->failed) {
         return OK;
     }
+    const struct span output = reader_bytes(reader, vdaf_agg_share_size(vdaf));
     struct span state;
     TRY(arena_copy(&batch->arena, reader_bytes(reader, vdaf->type->scheme->state_size(vdaf)),
                    &state));
-    if (!reader->failed && !vdaf->type->scheme->state_valid(vdaf, state.data)) {
+    if (reader->failed ||
+        !field_is_canonical(vdaf->flp.field, output.data, vdaf->flp.circuit.output_len)) {
         reader_fail(reader);
+        return OK;
     }
+    TRY(verify_outputs_decode(batch, i, output.data));
     report->verify_state = (uint8_t *)state.data; /* the arena's, and writable */
     return OK;
 }
@@ -100,7 +116,7 @@ static struct status read_report(struct reader *reader, struct verify_batch *bat
     if (report->round > rounds || (report->round == rounds) != finished) {
         reader_fail(reader);
     }
-    return read_state(reader, batch, report);
+    return read_state(reader, batch, i);
 }
 
 struct status verify_batch_decode(const struct vdaf *vdaf, unsigned aggregator_id,

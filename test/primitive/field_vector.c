@@ -105,6 +105,46 @@ static void check_carries(const struct field_kernel *field) {
 
 Test(field_vector, carries) { FOR_EACH_FIELD(field, check_carries(field)); }
 
+/* Lanes that are masked out may hold anything. */
+static void check_sum_vectors(const struct field_kernel *field, size_t count) {
+    uint64_t *out = vector_new(field, N);
+    const uint64_t *vectors[70] = {0};
+    lane_mask masks[70] = {0};
+    for (size_t v = 0; v < count; v++) {
+        uint64_t *vector = numbers_new(field, N, 37 * v);
+        masks[v] = number(field, 50 + v) & (((lane_mask)1 << field->lanes) - 1);
+        FOR_EACH_LANE {
+            for (size_t word = lane; word < N * field->words; word += field->lanes) {
+                vector[word] |= masks[v] >> lane & 1 ? 0 : UINT64_MAX;
+            }
+        }
+        vectors[v] = vector;
+    }
+    field->sum_vectors(out, vectors, masks, count, N);
+    FOR_EACH_LANE {
+        for (size_t i = 0; i < N; i++) {
+            field_value expected = 0;
+            for (size_t v = 0; v < count; v++) {
+                expected = masks[v] >> lane & 1 ? add(field, expected, GET(vectors[v], i))
+                                                : expected;
+            }
+            cr_assert_eq(GET(out, i), expected);
+        }
+    }
+    for (size_t v = 0; v < count; v++) {
+        free((void *)vectors[v]);
+    }
+    free(out);
+}
+
+Test(field_vector, sums_of_vectors) {
+    FOR_EACH_FIELD(field, {
+        check_sum_vectors(field, 0);
+        check_sum_vectors(field, 1);
+        check_sum_vectors(field, 70); /* sums are reduced every 64 vectors */
+    });
+}
+
 static void check_wires(const struct field_kernel *field, size_t calls, size_t chunk,
                         bool random) {
     uint64_t *weights = numbers_new(field, calls + 1, 30), *rand = numbers_new(field, calls, 90);

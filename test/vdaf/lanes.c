@@ -17,6 +17,63 @@ static void set_contexts(struct shard_input inputs[], size_t count) {
     }
 }
 
+/* Appends the shares of three buckets, some reports being refused first. */
+static void append_buckets(const struct vdaf *vdaf, struct verify_batch *batch,
+                           struct buffer *out) {
+    const size_t count = verify_batch_count(batch), size = vdaf_agg_share_size(vdaf);
+    struct arena arena = ARENA_INIT;
+    uint32_t *bucket_of = ARENA_ARRAY(&arena, uint32_t, count);
+    uint8_t *shares[3];
+    for (size_t i = 0; i < count; i++) {
+        bucket_of[i] = (uint32_t)(i * i % 3);
+        if (i % 9 == 4) {
+            verify_batch_refuse(batch, i, STATUS_VERIFY_FAILED);
+        }
+    }
+    for (int bucket = 0; bucket < 3; bucket++) {
+        shares[bucket] = arena_alloc(&arena, size, 1);
+    }
+    cr_assert(status_ok(verify_batch_accumulate(batch, bucket_of, shares, 3)));
+    for (int bucket = 0; bucket < 3; bucket++) {
+        cr_assert(status_ok(buffer_append(out, span_of(shares[bucket], size))));
+    }
+    arena_release(&arena);
+}
+
+/* Verifies and aggregates on both sides; on the helper's, after the batch was
+ * encoded and decoded. */
+static void run_pair(const struct vdaf *vdaf, const struct verify_input *const inputs[2],
+                     size_t count, struct buffer *out) {
+    struct verify_batch *leader, *helper, *decoded;
+    struct buffer encoded = BUFFER_INIT;
+    struct span *messages = calloc(count, sizeof(*messages));
+    cr_assert(status_ok(verify_batch_new(vdaf, 0, SPAN_EMPTY, count, &leader)));
+    cr_assert(status_ok(verify_batch_new(vdaf, 1, SPAN_EMPTY, count, &helper)));
+    cr_assert(status_ok(pingpong_leader_init(leader, inputs[0])));
+    for (size_t i = 0; i < count; i++) {
+        messages[i] = pingpong_outbound(leader, i);
+    }
+    cr_assert(status_ok(pingpong_helper_init(helper, inputs[1], messages)));
+    for (size_t i = 0; i < count; i++) {
+        messages[i] = pingpong_outbound(helper, i);
+    }
+    cr_assert(status_ok(pingpong_leader_continued(leader, messages)));
+    cr_assert(status_ok(verify_batch_encode(helper, &encoded)));
+    cr_assert(status_ok(verify_batch_decode(vdaf, 1, SPAN_EMPTY, buffer_span(&encoded),
+                                            &decoded)));
+    for (size_t i = 0; i < count; i++) {
+        cr_assert_eq(pingpong_state(leader, i), VERIFY_FINISHED);
+        cr_assert_eq(pingpong_state(decoded, i), VERIFY_FINISHED_WITH_OUTBOUND);
+    }
+    append_buckets(vdaf, leader, out);
+    append_buckets(vdaf, decoded, out);
+    verify_batch_free(leader);
+    verify_batch_free(helper);
+    verify_batch_free(decoded);
+    buffer_release(&encoded);
+    free(messages);
+}
+
 /* All outputs of both aggregators for a batch, one after the other. */
 static void run_batch(const struct vdaf *vdaf, size_t count, struct buffer *out) {
     struct arena arena = ARENA_INIT;
@@ -35,6 +92,7 @@ static void run_batch(const struct vdaf *vdaf, size_t count, struct buffer *out)
     }
     set_contexts(inputs, count);
     cr_assert(status_ok(vdaf_shard(vdaf, inputs, count, &arena, outputs)));
+    const struct verify_input *both[2];
     for (unsigned aggregator = 0; aggregator < 2; aggregator++) {
         struct verify_batch *batch;
         struct verify_input *verify = ARENA_ARRAY(&arena, struct verify_input, count);
@@ -49,7 +107,9 @@ static void run_batch(const struct vdaf *vdaf, size_t count, struct buffer *out)
         cr_assert(status_ok(verify_batch_init(batch, verify)));
         cr_assert(status_ok(verify_batch_encode(batch, out)));
         verify_batch_free(batch);
+        both[aggregator] = verify;
     }
+    run_pair(vdaf, both, count, out);
     arena_release(&arena);
 }
 
