@@ -96,6 +96,21 @@ void cli_server_close(struct cli_server *server) {
     server->store = NULL;
 }
 
+int cli_on_server(const struct command_spec *command, const char *const *config_path, bool write,
+                  int argc, char **argv, int (*run)(struct cli_server *server, char **argv)) {
+    int result;
+    struct cli_server server;
+    if (!cli_options(command, &argc, argv, &result)) {
+        return result;
+    }
+    if (!cli_server_open(&server, *config_path, write)) {
+        return EXIT_FAILURE;
+    }
+    result = run(&server, argv);
+    cli_server_close(&server);
+    return result;
+}
+
 /* ---- Text ---- */
 
 bool cli_parse_time(const char *text, uint64_t *seconds) {

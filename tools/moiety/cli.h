@@ -76,6 +76,12 @@ bool cli_server_load(struct cli_server *server, const char *path);
 bool cli_server_open(struct cli_server *server, const char *path, bool write);
 void cli_server_close(struct cli_server *server);
 
+/* A whole command on a server's database: parses the line, opens what --config
+ * (in `*config_path`, once parsed) names, runs, closes. `argv` of `run` holds
+ * what is no option. */
+int cli_on_server(const struct command_spec *command, const char *const *config_path, bool write,
+                  int argc, char **argv, int (*run)(struct cli_server *server, char **argv));
+
 /* ---- Text ---- */
 
 /* POSIX seconds from 1700000000, 2026-01-31, 2026-01-31T12:00 or

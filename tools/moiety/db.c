@@ -63,18 +63,10 @@ int db_migrate_main(int argc, char **argv) {
     return EXIT_SUCCESS;
 }
 
-int db_reseal_main(int argc, char **argv) {
-    int result;
+static int reseal(struct cli_server *server, char **argv) {
     size_t rewrapped;
-    struct cli_server server;
-    if (!cli_options(&reseal_command, &argc, argv, &result)) {
-        return result;
-    }
-    if (!cli_server_open(&server, config_path, true)) {
-        return EXIT_FAILURE;
-    }
-    struct status status = store_reseal(server.store, &rewrapped);
-    cli_server_close(&server);
+    (void)argv;
+    struct status status = store_reseal(server->store, &rewrapped);
     if (!status_ok(status)) {
         return cli_fail_status(status, "the data keys can't be wrapped again");
     }
@@ -82,22 +74,22 @@ int db_reseal_main(int argc, char **argv) {
     return EXIT_SUCCESS;
 }
 
-int db_rotate_key_main(int argc, char **argv) {
-    int result;
-    struct cli_server server;
-    if (!cli_options(&rotate_command, &argc, argv, &result)) {
-        return result;
-    }
-    if (!cli_server_open(&server, config_path, true)) {
-        return EXIT_FAILURE;
-    }
-    struct status status = store_rotate_data_key(server.store);
-    cli_server_close(&server);
+int db_reseal_main(int argc, char **argv) {
+    return cli_on_server(&reseal_command, &config_path, true, argc, argv, reseal);
+}
+
+static int rotate_key(struct cli_server *server, char **argv) {
+    (void)argv;
+    struct status status = store_rotate_data_key(server->store);
     if (!status_ok(status)) {
         return cli_fail_status(status, "no new data key could be made");
     }
     printf("new rows are sealed under a fresh data key\n");
     return EXIT_SUCCESS;
+}
+
+int db_rotate_key_main(int argc, char **argv) {
+    return cli_on_server(&rotate_command, &config_path, true, argc, argv, rotate_key);
 }
 
 struct contents {
@@ -115,22 +107,18 @@ static struct status read_contents(struct store_tx *tx, void *argument) {
     return store_task_list(tx, c->arena, &tasks, &c->tasks);
 }
 
-int db_check_main(int argc, char **argv) {
-    int result;
-    struct cli_server server;
-    if (!cli_options(&check_command, &argc, argv, &result)) {
-        return result;
-    }
-    if (!cli_server_open(&server, config_path, false)) {
-        return EXIT_FAILURE;
-    }
-    struct contents contents = {.arena = &server.arena};
-    struct status status = store_run(server.store, STORE_READ, read_contents, &contents);
-    cli_server_close(&server);
+static int check(struct cli_server *server, char **argv) {
+    struct contents contents = {.arena = &server->arena};
+    (void)argv;
+    struct status status = store_run(server->store, STORE_READ, read_contents, &contents);
     if (!status_ok(status)) {
         return cli_fail_status(status, "the database can't be read");
     }
     printf("good: %zu tasks, %zu peers, %zu HPKE keys, and all of them open\n", contents.tasks,
            contents.peers, contents.keys);
     return EXIT_SUCCESS;
+}
+
+int db_check_main(int argc, char **argv) {
+    return cli_on_server(&check_command, &config_path, false, argc, argv, check);
 }

@@ -54,7 +54,8 @@ static struct status list_keys(struct store_tx *tx, void *argument) {
     return store_hpke_key_list(tx, list->arena, &list->keys, &list->count);
 }
 
-static int print_keys(struct cli_server *server) {
+static int print_keys(struct cli_server *server, char **argv) {
+    (void)argv;
     static const char *const states[] = {"advertised", "accepted", "open-only"};
     struct key_list list = {.arena = &server->arena};
     char made[CLI_TIME_MAX], since[CLI_TIME_MAX];
@@ -79,20 +80,11 @@ static int print_keys(struct cli_server *server) {
 }
 
 int key_list_main(int argc, char **argv) {
-    int result;
-    struct cli_server server;
-    if (!cli_options(&list_command, &argc, argv, &result)) {
-        return result;
-    }
-    if (!cli_server_open(&server, config_path, false)) {
-        return EXIT_FAILURE;
-    }
-    result = print_keys(&server);
-    cli_server_close(&server);
-    return result;
+    return cli_on_server(&list_command, &config_path, false, argc, argv, print_keys);
 }
 
-static int rotate(struct cli_server *server) {
+static int rotate(struct cli_server *server, char **argv) {
+    (void)argv;
     const struct server_config *config = &server->config;
     const struct moiety_provider *provider = hpke_provider_default();
     const struct keyring_policy policy = {
@@ -116,15 +108,5 @@ static int rotate(struct cli_server *server) {
 }
 
 int key_rotate_main(int argc, char **argv) {
-    int result;
-    struct cli_server server;
-    if (!cli_options(&rotate_command, &argc, argv, &result)) {
-        return result;
-    }
-    if (!cli_server_open(&server, config_path, true)) {
-        return EXIT_FAILURE;
-    }
-    result = rotate(&server);
-    cli_server_close(&server);
-    return result;
+    return cli_on_server(&rotate_command, &config_path, true, argc, argv, rotate);
 }

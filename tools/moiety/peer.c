@@ -51,7 +51,8 @@ static const struct command_spec remove_command = {
     .max_arguments = 1,
 };
 
-static int print_peers(struct cli_server *server) {
+static int print_peers(struct cli_server *server, char **argv) {
+    (void)argv;
     struct task_table table;
     struct status status = task_table_read(server, &table);
     if (!status_ok(status)) {
@@ -69,17 +70,7 @@ static int print_peers(struct cli_server *server) {
 }
 
 int peer_list_main(int argc, char **argv) {
-    int result;
-    struct cli_server server;
-    if (!cli_options(&list_command, &argc, argv, &result)) {
-        return result;
-    }
-    if (!cli_server_open(&server, o.config, false)) {
-        return EXIT_FAILURE;
-    }
-    result = print_peers(&server);
-    cli_server_close(&server);
-    return result;
+    return cli_on_server(&list_command, &o.config, false, argc, argv, print_peers);
 }
 
 /* ---- peer set ---- */
@@ -169,19 +160,14 @@ static struct status delete_peer(struct store_tx *tx, void *argument) {
     return store_peer_delete(tx, argument);
 }
 
-int peer_remove_main(int argc, char **argv) {
-    int result;
-    struct cli_server server;
-    if (!cli_options(&remove_command, &argc, argv, &result)) {
-        return result;
-    }
-    if (!cli_server_open(&server, o.config, true)) {
-        return EXIT_FAILURE;
-    }
-    struct status status = store_run(server.store, STORE_WRITE, delete_peer, argv[0]);
-    cli_server_close(&server);
+static int remove_peer(struct cli_server *server, char **argv) {
+    struct status status = store_run(server->store, STORE_WRITE, delete_peer, argv[0]);
     if (status.code == STATUS_CONFLICT) {
         return cli_fail("a task uses peer %s; `moiety task list` shows the tasks", argv[0]);
     }
     return status_ok(status) ? EXIT_SUCCESS : cli_fail_status(status, "peer %s", argv[0]);
+}
+
+int peer_remove_main(int argc, char **argv) {
+    return cli_on_server(&remove_command, &o.config, true, argc, argv, remove_peer);
 }

@@ -95,22 +95,6 @@ static bool open_task(struct cli_server *server, const char *prefix, struct open
     return true;
 }
 
-/* Opens the server of a command, runs it, closes. */
-static int with_server(const struct command_spec *command, int argc, char **argv, bool write,
-                       int (*run)(struct cli_server *server, char **argv)) {
-    int result;
-    struct cli_server server;
-    if (!cli_options(command, &argc, argv, &result)) {
-        return result;
-    }
-    if (!cli_server_open(&server, config_path, write)) {
-        return EXIT_FAILURE;
-    }
-    result = run(&server, argv);
-    cli_server_close(&server);
-    return result;
-}
-
 /* ---- task list ---- */
 
 static void print_row(const struct task_table *table, const struct store_task *row) {
@@ -145,7 +129,7 @@ static int run_list(struct cli_server *server, char **argv) {
 }
 
 int task_list_main(int argc, char **argv) {
-    return with_server(&list_command, argc, argv, false, run_list);
+    return cli_on_server(&list_command, &config_path, false, argc, argv, run_list);
 }
 
 /* ---- task show ---- */
@@ -245,7 +229,7 @@ static int run_show(struct cli_server *server, char **argv) {
 }
 
 int task_show_main(int argc, char **argv) {
-    return with_server(&show_command, argc, argv, false, run_show);
+    return cli_on_server(&show_command, &config_path, false, argc, argv, run_show);
 }
 
 /* ---- task set ---- */
@@ -314,7 +298,7 @@ static int run_set(struct cli_server *server, char **argv) {
 }
 
 int task_set_main(int argc, char **argv) {
-    return with_server(&set_command, argc, argv, true, run_set);
+    return cli_on_server(&set_command, &config_path, true, argc, argv, run_set);
 }
 
 /* ---- task rm ---- */
@@ -358,5 +342,5 @@ static int run_remove(struct cli_server *server, char **argv) {
 }
 
 int task_remove_main(int argc, char **argv) {
-    return with_server(&remove_command, argc, argv, true, run_remove);
+    return cli_on_server(&remove_command, &config_path, true, argc, argv, run_remove);
 }

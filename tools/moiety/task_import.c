@@ -174,7 +174,8 @@ static const struct store_task *imported_before(const struct task_table *table,
     return NULL;
 }
 
-static int import_file(struct cli_server *server, const char *path) {
+static int import_file(struct cli_server *server, char **argv) {
+    const char *path = argv[0];
     struct task_file file;
     struct task_table table;
     struct import import;
@@ -210,17 +211,7 @@ static int import_file(struct cli_server *server, const char *path) {
 }
 
 int task_import_main(int argc, char **argv) {
-    int result;
-    struct cli_server server;
-    if (!cli_options(&import_command, &argc, argv, &result)) {
-        return result;
-    }
-    if (!cli_server_open(&server, o.config, true)) {
-        return EXIT_FAILURE;
-    }
-    result = import_file(&server, argv[0]);
-    cli_server_close(&server);
-    return result;
+    return cli_on_server(&import_command, &o.config, true, argc, argv, import_file);
 }
 
 /* ---- Export ---- */
@@ -289,7 +280,7 @@ static int export_task(struct cli_server *server, const struct store_task *row,
     return EXIT_SUCCESS;
 }
 
-static int find_and_export(struct cli_server *server, const char *prefix) {
+static int find_and_export(struct cli_server *server, char **argv) {
     struct task_table table;
     struct served_task *task;
     char error[TASK_SETTINGS_ERROR_MAX] = "";
@@ -297,7 +288,7 @@ static int find_and_export(struct cli_server *server, const char *prefix) {
     if (!status_ok(status)) {
         return cli_fail_status(status, "the tasks can't be read");
     }
-    const struct store_task *row = task_table_find(&table, prefix);
+    const struct store_task *row = task_table_find(&table, argv[0]);
     if (row == NULL) {
         return EXIT_FAILURE;
     }
@@ -312,15 +303,5 @@ static int find_and_export(struct cli_server *server, const char *prefix) {
 }
 
 int task_export_main(int argc, char **argv) {
-    int result;
-    struct cli_server server;
-    if (!cli_options(&export_command, &argc, argv, &result)) {
-        return result;
-    }
-    if (!cli_server_open(&server, o.config, false)) {
-        return EXIT_FAILURE;
-    }
-    result = find_and_export(&server, argv[0]);
-    cli_server_close(&server);
-    return result;
+    return cli_on_server(&export_command, &o.config, false, argc, argv, find_and_export);
 }
