@@ -76,9 +76,19 @@ static void log_failure(const struct exchange *exchange, struct status status) {
               LOG_STRING("detail", exchange->detail != NULL ? exchange->detail : ""));
 }
 
+/* The task that the URL names, whether we have it or not; NULL if that is no id. */
+static const struct task_id *named_task(const struct exchange *exchange, struct task_id *room) {
+    if (exchange->task != NULL) {
+        return &exchange->task->dap.id;
+    }
+    struct span text = http_request_parameter(exchange->request, "task");
+    return status_ok(base64url_decode(room->bytes, sizeof(room->bytes), text)) ? room : NULL;
+}
+
 void exchange_finish(struct exchange *exchange, struct status status, const struct reply *reply) {
     struct reply problem;
     const struct served_task *task = exchange->task;
+    struct task_id id;
     const char *name = exchange->endpoint->name;
     if (!status_ok(status)) {
         log_failure(exchange, status);
@@ -86,7 +96,7 @@ void exchange_finish(struct exchange *exchange, struct status status, const stru
                       &(struct problem){
                           .code = status.code,
                           .detail = exchange->detail,
-                          .task_id = task != NULL ? &task->dap.id : NULL,
+                          .task_id = named_task(exchange, &id),
                           .unsupported_extensions = exchange->unsupported_extensions,
                           .unsupported_extension_count = exchange->unsupported_extension_count,
                       },

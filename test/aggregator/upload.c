@@ -220,6 +220,7 @@ Test(upload, names_what_is_wrong_with_the_request) {
         "/tasks/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/reports";
     struct answer answer = solo_call(&solo, "POST", unknown, type, NULL, body);
     assert_problem(answer, 404, "unrecognizedTask");
+    cr_assert_not_null(strstr(answer.text, "\"taskid\":\"AAAAAAAA"));
     assert_problem(solo_call(&solo, "POST", "/tasks/short/reports", type, NULL, body), 404,
                    "unrecognizedTask");
     cr_assert_eq(solo_call(&solo, "POST", solo_path(&solo, "reports"), "text/plain", NULL, body)
