@@ -31,20 +31,22 @@ struct status x25519_kernel_pick(const struct x25519_kernel **out) {
 
 void x25519_batch(const struct x25519_kernel *kernel, uint8_t out[][X25519_SIZE], bool good[],
                   const uint8_t *const scalars[], const uint8_t *const points[], size_t count) {
-    uint8_t products[SIMD_LANES_MAX][X25519_SIZE];
-    for (size_t first = 0; first < count; first += kernel->lanes) {
+    uint8_t products[X25519_PAIRS_MAX][X25519_SIZE];
+    const uint8_t *some_scalars[X25519_PAIRS_MAX], *some_points[X25519_PAIRS_MAX];
+    const size_t most = (size_t)kernel->lanes * X25519_GROUPS_MAX;
+    for (size_t first = 0; first < count; first += most) {
         const size_t left = count - first;
-        const size_t used = left < kernel->lanes ? left : kernel->lanes;
-        const uint8_t *lane_scalars[SIMD_LANES_MAX], *lane_points[SIMD_LANES_MAX];
-        for (size_t l = 0; l < kernel->lanes; l++) {
-            const size_t i = first + (l < used ? l : 0);
-            lane_scalars[l] = scalars[i];
-            lane_points[l] = points[i];
+        const size_t used = left < most ? left : most;
+        const size_t groups = (used + kernel->lanes - 1) / kernel->lanes;
+        for (size_t i = 0; i < groups * kernel->lanes; i++) {
+            some_scalars[i] = scalars[first + (i < used ? i : 0)];
+            some_points[i] = points[first + (i < used ? i : 0)];
         }
-        const uint64_t nonzero = kernel->multiply(products, lane_scalars, lane_points);
+        const uint64_t nonzero =
+            kernel->multiply(products, some_scalars, some_points, (unsigned)groups);
         memcpy(out[first], products, used * X25519_SIZE);
-        for (size_t l = 0; l < used; l++) {
-            good[first + l] = (nonzero >> l & 1) != 0;
+        for (size_t i = 0; i < used; i++) {
+            good[first + i] = (nonzero >> i & 1) != 0;
         }
     }
     secret_wipe(products, sizeof(products));

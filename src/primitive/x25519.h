@@ -10,16 +10,18 @@
 enum { X25519_SIZE = 32 };
 
 /*
- * X25519 (RFC 7748, section 5) of as many pairs of a scalar and a point as
- * there are lanes: lane l makes out[l] of scalars[l] and points[l], 32 bytes
- * each. Bit l of the result is set if out[l] is not all zeros. Constant time
- * in all of its input; thread-safe; leaves no secret on the stack.
+ * X25519 (RFC 7748, section 5) of up to X25519_GROUPS_MAX times as many pairs
+ * of a scalar and a point as there are lanes: out[i] of scalars[i] and
+ * points[i], 32 bytes each. Bit i of the result is set if out[i] is not all
+ * zeros. The groups share one inversion, so that many cost less than one each.
+ * Constant time in all but their number; thread-safe.
  */
+enum { X25519_GROUPS_MAX = 8, X25519_PAIRS_MAX = X25519_GROUPS_MAX * SIMD_LANES_MAX };
 struct x25519_kernel {
     enum simd_type type;
     unsigned lanes;
     uint64_t (*multiply)(uint8_t out[][X25519_SIZE], const uint8_t *const scalars[],
-                         const uint8_t *const points[]);
+                         const uint8_t *const points[], unsigned groups);
 };
 
 extern const struct x25519_kernel x25519_portable;

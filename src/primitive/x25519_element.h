@@ -86,3 +86,11 @@ static inline void element_swap(element *a, element *b, lane mask) {
         b->limb[k] = lane_xor(b->limb[k], difference);
     }
 }
+
+/* The mask of zeros: a value that is a multiple of p. */
+static inline lane element_zero(element a) {
+    lane words[4];
+    element_to_words(words, a);
+    const lane any = lane_or(lane_or(words[0], words[1]), lane_or(words[2], words[3]));
+    return lane_lt(any, lane_splat(1));
+}

@@ -119,11 +119,9 @@ static element element_invert(const element *a) {
     return power_mul(ones_250, 5, &a11);
 }
 
-/* Everything that depends on a secret and outlives a function. */
-struct work {
-    lane scalar[4];
-    element base;
-    struct point low, high; /* n times the base, and n + 1 times */
+/* A result before the division. */
+struct fraction {
+    element x, z;
 };
 
 static void load(lane words[4], const uint8_t *const in[]) {
@@ -160,43 +158,87 @@ static inline lane scalar_bit(const lane scalar[4], unsigned bit) {
     return lane_sub(lane_splat(0), lowest);
 }
 
-static void ladder(struct work *work) {
+/* The scalar times the point whose x coordinate is `base`. */
+static struct fraction ladder(const lane scalar[4], const element *base) {
     const element one = element_one();
-    const product wide_one = element_widen(&one), wide_base = element_widen(&work->base);
+    const product wide_one = element_widen(&one), wide_base = element_widen(base);
     lane swapped = lane_splat(0);
-    work->low = (struct point){one, one}; /* 1 : 0, the neutral point */
-    work->high = point_of(&wide_base, &wide_one);
+    /* n times the base, from 1 : 0, the neutral point; and n + 1 times. */
+    struct point low = {one, one}, high = point_of(&wide_base, &wide_one);
     for (unsigned bit = 255; bit-- > 0;) {
-        const lane now = scalar_bit(work->scalar, bit);
+        const lane now = scalar_bit(scalar, bit);
         const lane swap = lane_xor(swapped, now);
-        element_swap(&work->low.sum, &work->high.sum, swap);
-        element_swap(&work->low.difference, &work->high.difference, swap);
+        element_swap(&low.sum, &high.sum, swap);
+        element_swap(&low.difference, &high.difference, swap);
         swapped = now;
-        ladder_step(&work->low, &work->high, &work->base);
+        ladder_step(&low, &high, base);
     }
-    /* A clamped scalar ends in a zero bit: they lie as they should. */
+    /* A clamped scalar ends in a zero bit: they lie as they should.
+     * sum + difference = 2 x, sum - difference = 2 z. */
+    const product sum = element_widen(&low.sum), difference = element_widen(&low.difference);
+    const struct point twice = point_of(&sum, &difference);
+    return (struct fraction){twice.sum, twice.difference};
+}
+
+static struct fraction multiply_group(const uint8_t *const scalars[],
+                                      const uint8_t *const points[]) {
+    lane scalar[4], words[4];
+    load(scalar, scalars);
+    clamp(scalar);
+    load(words, points);
+    const element base = element_from_words(words);
+    const struct fraction result = ladder(scalar, &base);
+    secret_wipe(scalar, sizeof(scalar));
+    return result;
+}
+
+/* Makes 0 / 1 of what has no denominator: a point of small order gave it, and
+ * X25519's result is then zero. */
+static void settle_zero(struct fraction *a) {
+    const lane zero = element_zero(a->z);
+    for (unsigned k = 0; k < LIMBS; k++) {
+        a->x.limb[k] = lane_andnot(zero, a->x.limb[k]);
+    }
+    a->z.limb[0] = lane_add(a->z.limb[0], lane_and(zero, lane_splat(1)));
+}
+
+/* Divides all by one inversion: of the product of all denominators, from which
+ * each inverse follows by those before and after it. Denominators aren't zero. */
+static void divide(element quotients[], const struct fraction fractions[], unsigned count) {
+    element before[X25519_GROUPS_MAX]; /* the product of the denominators up to i */
+    before[0] = fractions[0].z;
+    for (unsigned i = 1; i < count; i++) {
+        before[i] = multiply_carried(&before[i - 1], &fractions[i].z);
+    }
+    element inverse = element_invert(&before[count - 1]);
+    for (unsigned i = count; i-- > 1;) {
+        const element own = multiply_carried(&inverse, &before[i - 1]);
+        quotients[i] = multiply_carried(&fractions[i].x, &own);
+        inverse = multiply_carried(&inverse, &fractions[i].z);
+    }
+    quotients[0] = multiply_carried(&fractions[0].x, &inverse);
 }
 
 static uint64_t multiply(uint8_t out[][X25519_SIZE], const uint8_t *const scalars[],
-                         const uint8_t *const points[]) {
-    struct work work;
-    lane words[4];
-    load(work.scalar, scalars);
-    clamp(work.scalar);
-    load(words, points);
-    work.base = element_from_words(words);
-    ladder(&work);
-
-    /* sum + difference = 2 x, sum - difference = 2 z. */
-    const product s = element_widen(&work.low.sum), d = element_widen(&work.low.difference);
-    const struct point doubled = point_of(&s, &d);
-    const element inverse = element_invert(&doubled.difference);
-    element_to_words(words, multiply_carried(&doubled.sum, &inverse));
-    store(out, words);
-    const lane any = lane_or(lane_or(words[0], words[1]), lane_or(words[2], words[3]));
-    secret_wipe(&work, sizeof(work));
-    secret_wipe(words, sizeof(words));
-    return lane_nonzero(any);
+                         const uint8_t *const points[], unsigned groups) {
+    struct fraction fractions[X25519_GROUPS_MAX] = {};
+    element quotients[X25519_GROUPS_MAX];
+    uint64_t nonzero = 0;
+    for (unsigned g = 0; g < groups; g++) {
+        fractions[g] = multiply_group(scalars + g * LANES, points + g * LANES);
+        settle_zero(&fractions[g]);
+    }
+    divide(quotients, fractions, groups);
+    for (unsigned g = 0; g < groups; g++) {
+        lane words[4];
+        element_to_words(words, quotients[g]);
+        store(out + g * LANES, words);
+        const lane any = lane_or(lane_or(words[0], words[1]), lane_or(words[2], words[3]));
+        nonzero |= lane_nonzero(any) << (g * LANES);
+    }
+    secret_wipe(fractions, sizeof(fractions));
+    secret_wipe(quotients, sizeof(quotients));
+    return nonzero;
 }
 
 const struct x25519_kernel KERNEL_NAME(x25519) = {LANE_TYPE, LANES, multiply};
