@@ -307,6 +307,39 @@ class Reports(PairTest):
         self.assertEqual(self.collect("w", "--last", "2h")[0]["values"], [0, 0, 12, 0])
 
 
+class Uploads(PairTest):
+    """What ends an upload before all is sent."""
+
+    def setUp(self):
+        super().setUp()
+        self.start()
+
+    def test_patience_ends_for_reports_that_stay_too_early(self):
+        self.make_task("e", "--vdaf", "count")
+        later = time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(time.time() + 4 * 3600))
+        output = self.upload("e", [1], "--time", later, "--patience", "1s", expect=1)
+        self.assertIn("report_too_early", output)
+
+    def test_a_task_that_ends_meanwhile(self):
+        end = int(time.time()) + 4
+        self.make_task("m", "--vdaf", "count", "--time-precision", "1s", "--start",
+                       "2026-01-01T00:00:00Z", "--end",
+                       time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end)))
+        upload = subprocess.Popen([MOIETY, "upload", "--task", self.file("m", "client"),
+                                   "--batch", "1", "--parallel", "1"], text=True,
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT)
+        upload.stdin.write("1\n")
+        upload.stdin.flush()
+        time.sleep(max(0, end + 1 - time.time()))
+        output = upload.communicate("1\n", timeout=60)[0]
+        self.assertEqual(upload.returncode, 1, output)
+        self.assertIn("1 reports uploaded", output)
+        self.assertIn("not begun yet or is over", output)
+        self.assertNotIn("may or may not", output)
+        self.assertNotIn("Sanitizer", output)
+
+
 class Tasks(PairTest):
     def test_a_header_for_apps(self):
         self.make_task("2 visits", "--vdaf", "count")

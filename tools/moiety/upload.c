@@ -196,6 +196,7 @@ static bool batch_seal(struct uploader *u, struct moiety_client *client, struct 
         moiety_client_reports(client, b->values, b->count, report_time(u), b->reports);
     if (result != MOIETY_OK) {
         complain(u, "a report can't be made", moiety_result_text(result));
+        b->count = 0; /* none was made, so none may have got through */
     }
     return result == MOIETY_OK;
 }
@@ -321,6 +322,11 @@ static bool batch_deliver(struct uploader *u, struct moiety_client *client, stru
             batch_settle(u, b);
             going = batch_remake(u, client, b);
         }
+        if (going && b->count > 0 && pause_ms == 0 && out_of_patience(u)) {
+            complain(u, "the leader doesn't take reports yet",
+                     moiety_report_error_name(b->outcomes[0].error));
+            going = false;
+        }
         if (going && b->count > 0) {
             /* A report that came too early is taken later; so is the rest. */
             cli_sleep_ms(pause_ms > 0 ? pause_ms : cli_http_backoff_ms(NULL, attempt));
@@ -424,9 +430,11 @@ static int sum_up(struct uploader *u) {
                 cli_format_count(u->invalid, count));
     }
     if (u->failed || u->input.failed) {
+        fprintf(stderr, "moiety: not everything was sent\n");
+    }
+    if (u->undelivered > 0) {
         fprintf(stderr,
-                "moiety: not everything was sent; %s reports of the last requests may or "
-                "may not have got through\n",
+                "moiety: %s reports of the last requests may or may not have got through\n",
                 cli_format_count(u->undelivered, count));
     }
     return refused + u->invalid > 0 || u->failed || u->input.failed ? EXIT_FAILURE : EXIT_SUCCESS;
