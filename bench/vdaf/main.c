@@ -262,6 +262,7 @@ int main(int argc, char *argv[]) {
         fputs(usage, stderr);
         return 2;
     }
+    memory_keep(); /* as moietyd does */
     for (int type = 0; type < SIMD_TYPES; type++) {
         const char *name = simd_name((enum simd_type)type);
         if (options.lanes != NULL && strcmp(options.lanes, name) != 0) {

@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "base/secret.h"
 
 enum { ARENA_ALIGNMENT = 64, ARENA_BLOCK = 16 * 1024, ARENA_BLOCK_MAX = 4 * 1024 * 1024 };
@@ -97,6 +101,15 @@ char *arena_printf(struct arena *arena, const char *format, ...) {
     vsnprintf(string, (size_t)length + 1, format, arguments);
     va_end(arguments);
     return string;
+}
+
+void memory_keep(void) {
+#if defined(__GLIBC__)
+    enum { KEEP_MAX = 256 * 1024 * 1024 };
+    /* Beyond the library's own bound, blocks are mapped and unmapped singly. */
+    (void)mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024 * (int)sizeof(long));
+    (void)mallopt(M_TRIM_THRESHOLD, KEEP_MAX);
+#endif
 }
 
 void arena_release(struct arena *arena) {

@@ -36,6 +36,12 @@ struct status arena_copy(struct arena *arena, struct span bytes, struct span *ou
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Has the process keep memory that was freed, up to a bound: for a server, whose
+ * jobs take the same amounts again and again. To get it from the system anew
+ * costs as much as verifying the reports that it holds. Call it once, before
+ * there are threads. */
+void memory_keep(void);
+
 /* Wipes and frees all of it: a job's arena holds opened shares. The arena can
  * be used again. */
 void arena_release(struct arena *arena);

@@ -21,7 +21,8 @@ struct vdaf {
     uint64_t values[VDAF_PARAMS_MAX]; /* of params, as the type takes them */
     size_t param_count;
     struct flp flp;
-    struct arena arena; /* of the flp's tables */
+    struct vdaf *single; /* the same on one lane, where there are several; or NULL */
+    struct arena arena;  /* of the flp's tables */
 };
 
 /* The output shares of up to a lane's number of reports, side by side as

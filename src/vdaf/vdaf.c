@@ -30,7 +30,8 @@ static struct status complete_params(const struct vdaf_type *type, uint64_t para
     return OK;
 }
 
-static struct status init(struct vdaf *vdaf, const struct vdaf_type *type, unsigned shares) {
+static struct status init(struct vdaf *vdaf, const struct vdaf_type *type, unsigned shares,
+                          const struct kernels *kernels) {
     struct circuit circuit;
     vdaf->type = type;
     vdaf->shares = shares;
@@ -45,10 +46,29 @@ static struct status init(struct vdaf *vdaf, const struct vdaf_type *type, unsig
     if ((circuit.arity + 4 * circuit.calls) * vdaf->proofs > VDAF_PROOFS_LEN_MAX) {
         return FAIL(INVALID_ARGUMENT);
     }
-    TRY(kernels_pick(&vdaf->kernels));
+    vdaf->kernels = kernels;
     return flp_init(&vdaf->flp, &circuit,
-                    type->field == VDAF_FIELD64 ? vdaf->kernels->field64 : vdaf->kernels->field128,
-                    shares, &vdaf->arena);
+                    type->field == VDAF_FIELD64 ? kernels->field64 : kernels->field128, shares,
+                    &vdaf->arena);
+}
+
+static struct status new_on(const struct kernels *kernels, const struct vdaf_type *type,
+                            const uint64_t params[], unsigned shares, struct vdaf **out) {
+    struct vdaf *vdaf = calloc(1, sizeof(*vdaf));
+    if (vdaf == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    memcpy(vdaf->values, params, param_count(type) * sizeof(*params));
+    struct status status = init(vdaf, type, shares, kernels);
+    if (status_ok(status) && kernels->lanes > 1) {
+        status = new_on(kernels_of(SIMD_PORTABLE), type, params, shares, &vdaf->single);
+    }
+    if (!status_ok(status)) {
+        vdaf_free(vdaf);
+        return status;
+    }
+    *out = vdaf;
+    return OK;
 }
 
 struct status vdaf_new_of_type(const struct vdaf_type *type, const uint64_t params[],
@@ -56,18 +76,9 @@ struct status vdaf_new_of_type(const struct vdaf_type *type, const uint64_t para
     if (shares < 2 || shares > VDAF_SHARES_MAX) {
         return FAIL(INVALID_ARGUMENT);
     }
-    struct vdaf *vdaf = calloc(1, sizeof(*vdaf));
-    if (vdaf == NULL) {
-        return FAIL(NO_MEMORY);
-    }
-    memcpy(vdaf->values, params, param_count(type) * sizeof(*params));
-    struct status status = init(vdaf, type, shares);
-    if (!status_ok(status)) {
-        vdaf_free(vdaf);
-        return status;
-    }
-    *out = vdaf;
-    return OK;
+    const struct kernels *kernels;
+    TRY(kernels_pick(&kernels));
+    return new_on(kernels, type, params, shares, out);
 }
 
 /* Puts named parameters into the type's order. */
@@ -118,6 +129,7 @@ struct status vdaf_from_config(uint32_t codepoint, struct span config, struct vd
 
 void vdaf_free(struct vdaf *vdaf) {
     if (vdaf != NULL) {
+        vdaf_free(vdaf->single);
         arena_release(&vdaf->arena);
         free(vdaf);
     }
@@ -181,5 +193,7 @@ struct status vdaf_shard(const struct vdaf *vdaf, const struct shard_input input
             return FAIL(INVALID_ARGUMENT);
         }
     }
-    return vdaf->type->scheme->shard(vdaf, inputs, count, arena, outputs);
+    /* A client's one report in many lanes would take as long as many do. */
+    const struct vdaf *on = count == 1 && vdaf->single != NULL ? vdaf->single : vdaf;
+    return vdaf->type->scheme->shard(on, inputs, count, arena, outputs);
 }

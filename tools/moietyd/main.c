@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/log.h"
 #include "server.h"
 #include "support/options.h"
@@ -144,5 +145,6 @@ int main(int argc, char **argv) {
         printf("moietyd %s\n", program_version());
         return EXIT_SUCCESS;
     }
+    memory_keep();
     return print_config ? print_sample() : run_with_config();
 }
