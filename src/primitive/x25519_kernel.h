@@ -10,6 +10,7 @@
 #include "primitive/kernel_name.h"
 #include "primitive/little_endian.h"
 #include "primitive/x25519.h"
+#include "simd/barrier.h"
 
 static inline product product_add(const product *a, const product *b) {
     product sum;
@@ -90,7 +91,7 @@ static inline void ladder_step(struct point *low, struct point *high, const elem
     *high = point_of(&high_x, &high_z);
 }
 
-static __attribute__((noipa)) void element_square_times(element *a, unsigned times) {
+static __attribute__((noinline)) void element_square_times(element *a, unsigned times) {
     for (; times > 0; times--) {
         *a = square_carried(a);
     }
@@ -98,14 +99,13 @@ static __attribute__((noipa)) void element_square_times(element *a, unsigned tim
 
 /* a^(2^times) * b */
 static element power_mul(element a, unsigned times, const element *b) {
-    element_square_times(&a, times);
+    element_square_times(&a, (unsigned)value_barrier(times)); /* one copy of it is enough */
     return multiply_carried(&a, b);
 }
 
 /* a^(p - 2), which is 1 / a, and 0 for 0. p - 2 = 2^255 - 21. */
-static element element_invert(const element *a) {
-    element a2 = *a;
-    element_square_times(&a2, 1);
+static __attribute__((noinline)) element element_invert(const element *a) {
+    const element a2 = square_carried(a);
     const element a9 = power_mul(a2, 2, a);
     const element a11 = multiply_carried(&a9, &a2);
     const element ones_5 = power_mul(a11, 1, &a9); /* a^(2^5 - 1) */
@@ -159,7 +159,7 @@ static inline lane scalar_bit(const lane scalar[4], unsigned bit) {
 }
 
 /* The scalar times the point whose x coordinate is `base`. */
-static struct fraction ladder(const lane scalar[4], const element *base) {
+static __attribute__((noinline)) struct fraction ladder(const lane scalar[4], const element *base) {
     const element one = element_one();
     const product wide_one = element_widen(&one), wide_base = element_widen(base);
     lane swapped = lane_splat(0);
