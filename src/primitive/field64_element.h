@@ -21,7 +21,7 @@ typedef struct {
 /* v mod p for v < 2^64, which is below 2p. */
 static inline element canonical(lane v) {
     const lane p = lane_splat(FIELD64_P);
-    return (element){lane_sub(v, lane_andnot(lane_lt(v, p), p))};
+    return (element){lane_sub_if_lt(v, lane_splat(FIELD64_P - 1), v, p)};
 }
 
 static inline element element_load(const uint64_t *from) { return (element){lane_load(from)}; }
@@ -48,15 +48,13 @@ static inline void words_check(uint64_t *words, lane *bad) {
 
 static inline element element_add(element a, element b) {
     const lane sum = lane_add(a.v, b.v);
-    const lane carry = lane_lt(sum, a.v);
     /* With a carry, sum + 2^64 - p = sum + epsilon, which is below p. */
-    return canonical(lane_add(sum, lane_and(carry, lane_splat(FIELD64_EPSILON))));
+    return canonical(lane_add_if_lt(sum, sum, a.v, lane_splat(FIELD64_EPSILON)));
 }
 
 static inline element element_sub(element a, element b) {
     const lane difference = lane_sub(a.v, b.v);
-    const lane borrow = lane_lt(a.v, b.v);
-    return (element){lane_sub(difference, lane_and(borrow, lane_splat(FIELD64_EPSILON)))};
+    return (element){lane_sub_if_lt(difference, a.v, b.v, lane_splat(FIELD64_EPSILON))};
 }
 
 /* high * 2^64 + low, mod p and loose: the upper half of high counts -1, the
@@ -64,11 +62,10 @@ static inline element element_sub(element a, element b) {
 static inline lane reduce_wide(lane high, lane low) {
     const lane epsilon = lane_splat(FIELD64_EPSILON);
     const lane top = lane_shr(high, 32), middle = lane_and(high, epsilon);
-    lane t = lane_sub(low, top);
-    t = lane_sub(t, lane_and(lane_lt(low, top), epsilon));
+    const lane t = lane_sub_if_lt(lane_sub(low, top), low, top, epsilon);
     const lane u = lane_sub(lane_shl(middle, 32), middle); /* middle * epsilon < p */
     const lane r = lane_add(t, u);
-    return lane_add(r, lane_and(lane_lt(r, u), epsilon));
+    return lane_add_if_lt(r, r, u, epsilon);
 }
 
 static inline element loose_mul(element a, element b) {
@@ -95,10 +92,10 @@ static inline void accumulator_mul_add(accumulator *sum, element a, element b) {
     lane high;
     const lane low = lane_mul_wide(a.v, b.v, &high);
     sum->low = lane_add(sum->low, low);
-    /* high <= 2^64 - 2, so that a carry into it fits. Masks are -1. */
-    high = lane_sub(high, lane_lt(sum->low, low));
+    /* high <= 2^64 - 2, so that a carry into it fits. */
+    high = lane_add_if_lt(high, sum->low, low, lane_splat(1));
     sum->high = lane_add(sum->high, high);
-    sum->top = lane_sub(sum->top, lane_lt(sum->high, high));
+    sum->top = lane_add_if_lt(sum->top, sum->high, high, lane_splat(1));
 }
 static inline element accumulator_reduce(const accumulator *sum) {
     /* 2^128 = -2^32 (mod p) */
@@ -116,7 +113,7 @@ static inline summation summation_zero(void) {
 }
 static inline void summation_add(summation *sum, element a) {
     sum->low = lane_add(sum->low, a.v);
-    sum->high = lane_sub(sum->high, lane_lt(sum->low, a.v)); /* masks are -1 */
+    sum->high = lane_add_if_lt(sum->high, sum->low, a.v, lane_splat(1));
 }
 static inline element summation_reduce(const summation *sum) {
     return canonical(reduce_wide(sum->high, sum->low));

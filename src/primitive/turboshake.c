@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/secret.h"
 #include "primitive/little_endian.h"
 
 void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kernel) {
@@ -40,7 +39,7 @@ void turboshake_absorb_words(struct turboshake *sponge, const uint64_t words[], 
 void turboshake_absorb(struct turboshake *sponge, const uint8_t *const data[], size_t len) {
     enum { PIECE = KECCAK_RATE };
     const unsigned lanes = sponge->kernel->lanes;
-    uint64_t words[PIECE / 8 * SIMD_LANES_MAX];
+    uint64_t *words = sponge->input;
     for (size_t done = 0; done < len; done += PIECE) {
         const size_t take = len - done < PIECE ? len - done : PIECE, whole = take / 8;
         const uint8_t *at[SIMD_LANES_MAX];
@@ -53,7 +52,6 @@ void turboshake_absorb(struct turboshake *sponge, const uint8_t *const data[], s
         }
         turboshake_absorb_words(sponge, words, take);
     }
-    secret_wipe(words, (len < PIECE ? len + 7 : PIECE) / 8 * lanes * sizeof(*words));
 }
 
 void turboshake_absorb_same(struct turboshake *sponge, const void *data, size_t len) {

@@ -22,6 +22,7 @@ struct turboshake {
     const struct keccak_kernel *kernel;
     size_t at;
     _Alignas(64) uint64_t state[KECCAK_WORDS * SIMD_LANES_MAX];
+    _Alignas(64) uint64_t input[KECCAK_RATE / 8 * SIMD_LANES_MAX]; /* on its way in */
 };
 
 void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kernel);

@@ -47,6 +47,12 @@ static inline lane lane_lt(lane a, lane b) {
     const lane sign = lane_splat(UINT64_C(1) << 63); /* the comparison is signed */
     return _mm256_cmpgt_epi64(lane_xor(b, sign), lane_xor(a, sign));
 }
+static inline lane lane_add_if_lt(lane sum, lane a, lane b, lane x) {
+    return lane_add(sum, lane_and(x, lane_lt(a, b)));
+}
+static inline lane lane_sub_if_lt(lane sum, lane a, lane b, lane x) {
+    return lane_sub(sum, lane_and(x, lane_lt(a, b)));
+}
 static inline lane lane_mul_32(lane a, lane b) { return _mm256_mul_epu32(a, b); }
 static inline lane lane_mul_wide(lane a, lane b, lane *high) {
     const lane low_word = lane_splat(UINT32_MAX);

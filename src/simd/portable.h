@@ -62,6 +62,13 @@ static inline lane lane_add(lane a, lane b) { return a + b; }
 static inline lane lane_sub(lane a, lane b) { return a - b; }
 /* The mask of a < b, unsigned. */
 static inline lane lane_lt(lane a, lane b) { return mask_of((uint64_t)(a < b)); }
+/* sum + x, or - x, where a < b, unsigned; else sum. */
+static inline lane lane_add_if_lt(lane sum, lane a, lane b, lane x) {
+    return lane_add(sum, lane_and(x, lane_lt(a, b)));
+}
+static inline lane lane_sub_if_lt(lane sum, lane a, lane b, lane x) {
+    return lane_sub(sum, lane_and(x, lane_lt(a, b)));
+}
 /* The low 64 bits of each product; the high ones in *high. */
 static inline lane lane_mul_wide(lane a, lane b, lane *high) {
     unsigned __int128 product = (unsigned __int128)a * b;

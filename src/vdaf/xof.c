@@ -66,7 +66,9 @@ static lane_mask expand_fast(struct turboshake *sponge, const struct field_kerne
             split_words = 0;
         }
     }
-    secret_wipe(split, sizeof(split));
+    if (size > 1) {
+        secret_wipe(split, sizeof(split));
+    }
     return bad;
 }
 

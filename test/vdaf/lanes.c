@@ -78,7 +78,7 @@ static void run_pair(const struct vdaf *vdaf, const struct verify_input *const i
 static void run_batch(const struct vdaf *vdaf, size_t count, struct buffer *out) {
     struct arena arena = ARENA_INIT;
     const size_t len = vdaf_measurement_len(vdaf), rand_size = vdaf_rand_size(vdaf);
-    uint64_t *values = ARENA_ARRAY(&arena, uint64_t, len + count);
+    uint64_t *values = ARENA_ARRAY(&arena, uint64_t, len * count);
     uint8_t *bytes = arena_alloc(&arena, count, rand_size + VDAF_NONCE_SIZE);
     uint8_t key[32];
     struct shard_input *inputs = ARENA_ARRAY(&arena, struct shard_input, count);
@@ -87,8 +87,9 @@ static void run_batch(const struct vdaf *vdaf, size_t count, struct buffer *out)
     fill_bytes(key, sizeof(key), 5);
     for (size_t i = 0; i < count; i++) {
         uint8_t *own = bytes + i * (rand_size + VDAF_NONCE_SIZE);
-        values[i] = i % 7 == 1;
-        inputs[i] = (struct shard_input){SPAN_EMPTY, own, own + VDAF_NONCE_SIZE, values};
+        uint64_t *measurement = values + i * len;
+        measurement[i % len] = i % 7 == 1;
+        inputs[i] = (struct shard_input){SPAN_EMPTY, own, own + VDAF_NONCE_SIZE, measurement};
     }
     set_contexts(inputs, count);
     cr_assert(status_ok(vdaf_shard(vdaf, inputs, count, &arena, outputs)));
@@ -113,39 +114,80 @@ static void run_batch(const struct vdaf *vdaf, size_t count, struct buffer *out)
     arena_release(&arena);
 }
 
+/* An instance: one of support.c, or if `type` is given, one of any shape. */
+struct shape {
+    int instance;
+    const char *type;
+    struct vdaf_param params[4];
+    size_t count;
+};
+
 /* The batch on one lane type. */
-static void run_on(enum simd_type type, int instance, size_t count, struct buffer *out) {
+static void run_on(enum simd_type type, const struct shape *shape, size_t count,
+                   struct buffer *out) {
+    struct vdaf *vdaf;
     setenv("MOIETY_CPU", simd_name(type), 1);
-    struct vdaf *vdaf = instance_new(instance, 2);
+    if (shape->type == NULL) {
+        vdaf = instance_new(shape->instance, 2);
+    } else {
+        cr_assert(status_ok(vdaf_new(shape->type, shape->params, shape->count, 2, &vdaf)));
+    }
     run_batch(vdaf, count, out);
     vdaf_free(vdaf);
     unsetenv("MOIETY_CPU");
 }
 
-static void compare(enum simd_type type, int instance, size_t count) {
-    struct buffer got = BUFFER_INIT, expected = BUFFER_INIT;
-    run_on(SIMD_PORTABLE, instance, count, &expected);
-    run_on(type, instance, count, &got);
-    cr_assert(span_equal_vartime(buffer_span(&got), buffer_span(&expected)), "%s, %zu reports",
-              simd_name(type), count);
-    buffer_release(&got);
+/* A batch of `count` on all lane types. */
+static void compare(const struct shape *shape, size_t count) {
+    struct buffer expected = BUFFER_INIT;
+    run_on(SIMD_PORTABLE, shape, count, &expected);
+    for (int type = SIMD_PORTABLE + 1; type < SIMD_TYPES; type++) {
+        struct buffer got = BUFFER_INIT;
+        if (kernels_of((enum simd_type)type) != NULL) {
+            run_on((enum simd_type)type, shape, count, &got);
+            cr_assert(span_equal_vartime(buffer_span(&got), buffer_span(&expected)),
+                      "%s, %zu reports", simd_name((enum simd_type)type), count);
+        }
+        buffer_release(&got);
+    }
     buffer_release(&expected);
 }
 
 Test(lanes, equal_the_portable_ones) {
-    for (int type = 0; type < SIMD_TYPES; type++) {
-        if (type == SIMD_PORTABLE || kernels_of((enum simd_type)type) == NULL) {
-            if (type != SIMD_PORTABLE) {
-                fprintf(stderr, "%s: skipped: not in this build or not on this processor\n",
-                            simd_name((enum simd_type)type));
-            }
-            continue;
+    for (int type = SIMD_PORTABLE + 1; type < SIMD_TYPES; type++) {
+        if (kernels_of((enum simd_type)type) == NULL) {
+            fprintf(stderr, "%s: skipped: not in this build or not on this processor\n",
+                    simd_name((enum simd_type)type));
         }
-        for (int instance = 0; instance < INSTANCES; instance++) {
-            for (size_t count = 1; count <= 67; count++) {
-                compare((enum simd_type)type, instance, count);
-            }
+    }
+    for (int instance = 0; instance < INSTANCES; instance++) {
+        for (size_t count = 1; count <= 67; count++) {
+            compare(&(struct shape){.instance = instance}, count);
         }
+    }
+}
+
+/* Shapes of a fixed random sequence: short and long chunks, one call and many,
+ * more calls than a kernel sums up at once. */
+Test(lanes, equal_the_portable_ones_in_random_shapes) {
+    for (unsigned i = 0; i < 60; i++) {
+        uint8_t random[6];
+        fill_bytes(random, sizeof(random), 31 * i + 7);
+        const uint64_t length = 1 + random[0] % 90, max = 1 + random[1] * (uint64_t)random[2];
+        const uint64_t chunk = 1 + random[3] % (i % 3 == 0 ? 2 : length + 3);
+        const struct shape shapes[] = {
+            {0, "Prio3Sum", {{"max_measurement", max}}, 1},
+            {0, "Prio3Histogram", {{"length", length}, {"chunk_length", chunk}}, 2},
+            {0,
+             "Prio3SumVec",
+             {{"length", 1 + length / 8}, {"max_measurement", max}, {"chunk_length", chunk}},
+             3},
+            {0,
+             "Prio3MultihotCountVec",
+             {{"length", length}, {"max_weight", 1 + random[4] % length}, {"chunk_length", chunk}},
+             3},
+        };
+        compare(&shapes[i % 4], 1 + random[5] % 67);
     }
 }
 
