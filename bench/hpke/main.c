@@ -91,7 +91,10 @@ static void bench_lanes(enum simd_type type, bool json) {
     batch_init(&batch);
     const double ladder = unit_ladder_ns(kernel), hash = unit_hash_block_ns();
     const double aead = unit_aead_ns(PLAINTEXT_SIZE, AAD_SIZE);
-    const double limit = ladder + OPEN_HASH_BLOCKS * hash + aead;
+    const double sodium = peer_libsodium_ns();
+    /* A single lane is left to libsodium. */
+    const double one = kernel->lanes > 1 ? ladder : sodium;
+    const double limit = one + OPEN_HASH_BLOCKS * hash + aead;
     for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
         const double ns = open_ns(hpke_provider_default(), &batch, batches[i].count);
         bench_print(&(struct bench_row){instance, batches[i].step, lanes, ns, limit}, json);
@@ -102,7 +105,7 @@ static void bench_lanes(enum simd_type type, bool json) {
         {instance, "unit_aead", lanes, aead, 0},
         {instance, "open_1", "openssl", open_ns(&moiety_provider_openssl, &batch, 1), 0},
         {instance, "x25519", "openssl", peer_openssl_ns(), 0},
-        {instance, "x25519", "libsodium", peer_libsodium_ns(), 0},
+        {instance, "x25519", "libsodium", sodium, 0},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         bench_print(&rows[i], json);
