@@ -24,8 +24,6 @@ struct arithmetic limit_helper(const struct vdaf *vdaf, size_t ctx_len);
 struct unit_costs {
     double permutation, product, term;
 };
-struct unit_costs units_measure(const struct kernels *kernels, const struct field_kernel *field);
-
 static inline double arithmetic_ns(struct arithmetic count, struct unit_costs unit) {
     return count.permutations * unit.permutation + count.products * unit.product +
            count.terms * unit.term;

@@ -7,6 +7,7 @@
 #include "bench.h"
 #include "instances.h"
 #include "limit.h"
+#include "units.h"
 #include "vdaf/verify.h"
 
 /* Sharding and verification of batches, in ns a report, each step by itself. */
@@ -198,7 +199,9 @@ static void repeat(struct run *run) {
 
 static void report(const struct run *run, const char *instance, const char *lanes, bool json) {
     const struct vdaf *vdaf = run->vdaf;
-    const struct unit_costs unit = units_measure(vdaf->kernels, vdaf->flp.field);
+    const struct field_kernel *field = vdaf->flp.field;
+    const struct unit_costs unit = {unit_permutation_ns(vdaf->kernels->keccak),
+                                    unit_product_ns(field), unit_term_ns(field)};
     const double leader = arithmetic_ns(limit_leader(vdaf, sizeof(ctx_bytes)), unit);
     const double helper = arithmetic_ns(limit_helper(vdaf, sizeof(ctx_bytes)), unit);
     for (int step = 0; step < STEPS; step++) {

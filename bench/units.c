@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
+#include "units.h"
 
 #include "bench.h"
-#include "limit.h"
 
 /* Vectors that fit the first-level cache. */
 enum { UNIT_LENGTH = 32, UNIT_ROUNDS = 200, UNIT_REPEATS = 60 };
@@ -12,7 +11,7 @@ static _Alignas(64) uint64_t a[UNIT_LENGTH * FIELD_LIMBS_MAX * SIMD_LANES_MAX];
 static _Alignas(64) uint64_t b[UNIT_LENGTH * FIELD_LIMBS_MAX * SIMD_LANES_MAX];
 static _Alignas(64) uint64_t out[UNIT_LENGTH * FIELD_LIMBS_MAX * SIMD_LANES_MAX];
 
-static double permutation_ns(const struct keccak_kernel *keccak) {
+double unit_permutation_ns(const struct keccak_kernel *keccak) {
     struct bench_min min = {0};
     for (int repeat = 0; repeat < UNIT_REPEATS; repeat++) {
         bench_start(&min);
@@ -24,7 +23,15 @@ static double permutation_ns(const struct keccak_kernel *keccak) {
     return min.least / UNIT_ROUNDS / keccak->lanes;
 }
 
-static double product_ns(const struct field_kernel *field) {
+static void fill(const struct field_kernel *field) {
+    for (size_t i = 0; i < UNIT_LENGTH; i++) {
+        field->splat(a + i * field->words, field->modulus - 1 - i);
+        field->splat(b + i * field->words, field->modulus / 3 + i);
+    }
+}
+
+double unit_product_ns(const struct field_kernel *field) {
+    fill(field);
     struct bench_min min = {0};
     for (int repeat = 0; repeat < UNIT_REPEATS; repeat++) {
         bench_start(&min);
@@ -37,8 +44,9 @@ static double product_ns(const struct field_kernel *field) {
 }
 
 /* Of a long sum, by two lengths, so that its end doesn't count. */
-static double term_ns(const struct field_kernel *field) {
+double unit_term_ns(const struct field_kernel *field) {
     double ns[2];
+    fill(field);
     for (int half = 0; half < 2; half++) {
         struct bench_min min = {0};
         for (int repeat = 0; repeat < UNIT_REPEATS; repeat++) {
@@ -51,12 +59,4 @@ static double term_ns(const struct field_kernel *field) {
         ns[half] = min.least / UNIT_ROUNDS;
     }
     return (ns[0] - ns[1]) / (UNIT_LENGTH - UNIT_LENGTH / 2) / field->lanes;
-}
-
-struct unit_costs units_measure(const struct kernels *kernels, const struct field_kernel *field) {
-    for (size_t i = 0; i < UNIT_LENGTH; i++) {
-        field->splat(a + i * field->words, field->modulus - 1 - i);
-        field->splat(b + i * field->words, field->modulus / 3 + i);
-    }
-    return (struct unit_costs){permutation_ns(kernels->keccak), product_ns(field), term_ns(field)};
 }
