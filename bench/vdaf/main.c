@@ -13,6 +13,8 @@
 /* Sharding and verification of batches, in ns a report, each step by itself. */
 
 enum { BATCH_DEFAULT = 256, REPEATS_MIN = 5 };
+/* A batch is smaller where its leader shares would be more than this. */
+static const size_t LEADER_BYTES_MAX = 64 * 1024 * 1024;
 static const double TIME_MIN_NS = 3e8;
 
 static const char usage[] =
@@ -224,7 +226,9 @@ static void bench_instance(const struct options *options, size_t i, enum simd_ty
     struct run run;
     setenv("MOIETY_CPU", simd_name(type), 1);
     must(vdaf_new(instances[i].type, instances[i].params, instances[i].count, 2, &vdaf));
-    run_init(&run, vdaf, options->batch);
+    const size_t fit = LEADER_BYTES_MAX / vdaf_input_share_size(vdaf, 0) / SIMD_LANES_MAX *
+                       SIMD_LANES_MAX;
+    run_init(&run, vdaf, options->batch > fit ? fit : options->batch);
     repeat(&run);
     report(&run, instances[i].name, simd_name(type), options->json);
     arena_release(&run.arena);
