@@ -281,8 +281,10 @@ static bool batch_send(struct uploader *u, struct moiety_client *client, struct 
             b->outcomes[i] = (struct moiety_outcome){MOIETY_REPORT_RETRY, 0};
         }
     }
-    if (!go_on) {
-        complain(u, moiety_upload_url(upload), cli_http_explain(response));
+    /* A first failure may be a hiccup; a second one should not pass in silence. */
+    if (!go_on || (*pause_ms > 0 && attempt == 1)) {
+        complain(u, go_on ? "it will be tried again" : moiety_upload_url(upload),
+                 cli_http_explain(response));
     }
     http_client_response_free(response);
     moiety_upload_free(upload);
@@ -328,6 +330,10 @@ static bool batch_deliver(struct uploader *u, struct moiety_client *client, stru
             going = false;
         }
         if (going && b->count > 0) {
+            uint8_t error = b->outcomes[0].error;
+            if (attempt == 0 && error != 0) {
+                complain(u, "some reports will be sent again", moiety_report_error_name(error));
+            }
             /* A report that came too early is taken later; so is the rest. */
             cli_sleep_ms(pause_ms > 0 ? pause_ms : cli_http_backoff_ms(NULL, attempt));
         }
