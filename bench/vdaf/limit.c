@@ -48,9 +48,12 @@ static struct arithmetic query(const struct flp *flp) {
     return count;
 }
 
-/* Output elements that stand for a range of bits: a term a bit. */
+/* Output elements that stand for a range of bits: a term a bit. Where the
+ * output is elements of the measurement as they are, it is nothing. */
 static double truncation(const struct circuit *circuit) {
-    return circuit->bits > 1 ? (double)(circuit->output_len * circuit->bits) : 0;
+    return circuit->output_len * circuit->bits == circuit->meas_len && circuit->bits > 1
+               ? (double)circuit->meas_len
+               : 0;
 }
 
 static struct arithmetic both(const struct vdaf *vdaf, size_t ctx_len) {

@@ -49,6 +49,10 @@ void circuit_truncate_prefix(const struct flp *flp, const uint64_t meas[], uint6
 
 void circuit_truncate_ranges(const struct flp *flp, const uint64_t meas[], uint64_t out[]) {
     const struct field_kernel *field = flp->field;
+    if (flp->circuit.bits == 1) { /* a bit counts 1 */
+        circuit_truncate_prefix(flp, meas, out);
+        return;
+    }
     for (size_t i = 0; i < flp->circuit.output_len; i++) {
         flp_decode_range(flp, field_at_const(field, meas, i * flp->circuit.bits),
                          field_at(field, out, i));
