@@ -150,7 +150,8 @@ static const struct schema_field log_fields[] = {
 
 static const struct schema_field fields[] = {
     {.name = "database", .kind = SCHEMA_STRING, .offset = AT(database), .required = true,
-     .example = "sqlite:moiety.db", .doc = "Where everything is kept: sqlite:PATH. Made at the first start."},
+     .example = "sqlite:moiety.db", .doc = "Where everything is kept: sqlite:PATH, made at the first start, or\n"
+            "postgresql://USER@HOST/NAME?..., a database that is there."},
     {.name = "wrapping_keys", .kind = SCHEMA_PATHS, .offset = AT(wrapping_keys), .required = true,
      .example = "wrapping.key",
      .doc = "Files with a key each (64 hexadecimal digits) that seal what is secret\n"

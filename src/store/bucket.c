@@ -159,6 +159,7 @@ struct status store_collected_interval_put(struct store_tx *tx,
     uint8_t last[8];
     TRY(interval_finish(start, duration, &finish));
     TRY(task_find(tx, task_id, &task));
+    TRY(task_close_gate(tx, &task));
     TRY(interval_overlaps(tx, &task, start, finish, &overlaps));
     if (overlaps) {
         return FAIL(CONFLICT);
@@ -204,6 +205,7 @@ struct status store_collected_batch_put(struct store_tx *tx,
     bool marked;
     struct span key = span_of(batch_id, STORE_BATCH_ID_SIZE);
     TRY(task_find(tx, task_id, &task));
+    TRY(task_close_gate(tx, &task));
     TRY(sql_run(tx, &marked,
                 "INSERT INTO collected_batch (task, batch_id) VALUES ($1, $2)"
                 " ON CONFLICT (task, batch_id) DO NOTHING",

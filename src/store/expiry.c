@@ -8,6 +8,11 @@ struct status store_watermark_advance(struct store_tx *tx,
     struct task_row task;
     int64_t oldest;
     TRY(task_find(tx, task_id, &task));
+    if (epoch <= task.watermark) {
+        return OK;
+    }
+    TRY(task_close_gate(tx, &task));
+    task_forget(tx);
     /* A job may have reached the helper, so its members must stay committable. */
     TRY(sql_get_int(tx, &oldest,
                     "SELECT COALESCE(MIN(epoch_min), 9223372036854775807) FROM job WHERE task = $1",

@@ -4,9 +4,14 @@
 #include "store/internal.h"
 
 /*
- * The sets of report IDs. The draft's rule is that an ID is unique in its task;
- * the tables are keyed by epoch first, so an insert also probes the task's
- * other epochs that hold IDs, of which there are few.
+ * The sets of report IDs. The draft's rule is that an ID is unique in its task,
+ * whatever the report's time; the table is keyed by epoch first, so that expiry
+ * deletes neighbours. An ID is filed under the newest epoch that the task has
+ * seen, which is its report's own or later, so it stays as long as it must.
+ * Then two that come at the same time meet in the table's key, and those that
+ * came before are found by probing the other epochs, of which there are few.
+ * A writer that brings a newer epoch closes the gate of the task, so that all
+ * that overlap file under the same one.
  */
 struct candidate {
     const struct store_committed *id;
@@ -20,16 +25,8 @@ static int by_id(const void *left, const void *right) {
     return order != 0 ? order : (a->index > b->index) - (a->index < b->index);
 }
 
-/* The order of the table's key: all writers insert in it. */
-static int by_epoch(const void *left, const void *right) {
-    const struct candidate *a = left;
-    const struct candidate *b = right;
-    int order = (a->id->epoch > b->id->epoch) - (a->id->epoch < b->id->epoch);
-    return order != 0 ? order : memcmp(a->id->id, b->id->id, STORE_ID_SIZE);
-}
-
 /* Settles what is expired and what came earlier in the same call; the others
- * become candidates, in the order of the key. */
+ * become candidates, in the order of their IDs, in which all writers insert. */
 static size_t candidates_select(const struct task_row *task, const struct store_committed ids[],
                                 size_t count, struct candidate candidates[],
                                 enum store_outcome outcomes[]) {
@@ -51,55 +48,63 @@ static size_t candidates_select(const struct task_row *task, const struct store_
             candidates[distinct++] = candidates[i];
         }
     }
-    qsort(candidates, distinct, sizeof candidates[0], by_epoch);
     return distinct;
 }
 
-static struct status epochs_note(struct store_tx *tx, const struct task_row *task,
-                                 enum id_kind kind, const struct candidate candidates[],
-                                 size_t count) {
+/* The epoch to file the candidates under. */
+static struct status epoch_choose(struct store_tx *tx, const struct task_row *task,
+                                  enum id_kind kind, const struct candidate candidates[],
+                                  size_t count, uint64_t *out) {
+    int64_t newest;
+    TRY(sql_get_int(tx, &newest,
+                    "SELECT COALESCE(MAX(epoch), -1) FROM id_epoch WHERE task = $1 AND kind = $2",
+                    SQL_VALUES(sql_of_int(task->number), sql_of_int((int64_t)kind))));
+    int64_t epoch = newest;
     for (size_t i = 0; i < count; i++) {
-        uint64_t epoch = candidates[i].id->epoch;
-        if (i == 0 || epoch != candidates[i - 1].id->epoch) {
-            TRY(sql_run(tx, NULL,
-                        "INSERT INTO id_epoch (task, kind, epoch) VALUES ($1, $2, $3)"
-                        " ON CONFLICT (task, kind, epoch) DO NOTHING",
-                        SQL_VALUES(sql_of_int(task->number), sql_of_int((int64_t)kind),
-                                   sql_of_u64(epoch))));
-        }
+        epoch = (int64_t)candidates[i].id->epoch > epoch ? (int64_t)candidates[i].id->epoch : epoch;
     }
+    if (epoch > newest) {
+        TRY(task_close_gate(tx, task));
+        TRY(sql_run(tx, NULL, "INSERT INTO id_epoch (task, kind, epoch) VALUES ($1, $2, $3)",
+                    SQL_VALUES(sql_of_int(task->number), sql_of_int((int64_t)kind),
+                               sql_of_int(epoch))));
+    }
+    *out = (uint64_t)epoch;
     return OK;
 }
 
 /* CROSS JOIN keeps SQLite's planner from going through all IDs of the task to
  * look up the epoch of each; what must be looked up is the ID, in each epoch. */
 static const char id_insert[] =
-    "INSERT INTO report_id (task, kind, epoch, id) SELECT $1, $2, $3, $4"
+    "INSERT INTO report_id (task, kind, epoch, id) SELECT $1, $2, $3, k.id"
+    " FROM (SELECT " SQL_EACH("$4") " AS id) AS k"
     " WHERE NOT EXISTS (SELECT 1 FROM id_epoch e CROSS JOIN report_id r"
     " WHERE e.task = $1 AND e.kind = $2 AND e.epoch <> $3"
-    " AND r.task = e.task AND r.kind = e.kind AND r.epoch = e.epoch AND r.id = $4)"
-    " ON CONFLICT (task, kind, epoch, id) DO NOTHING";
+    " AND r.task = e.task AND r.kind = e.kind AND r.epoch = e.epoch AND r.id = k.id)"
+    " ON CONFLICT (task, kind, epoch, id) DO NOTHING RETURNING id";
 
 struct status ids_put(struct store_tx *tx, const struct task_row *task, enum id_kind kind,
                       const struct store_committed ids[], size_t count,
                       enum store_outcome outcomes[]) {
-    enum { COLUMNS = 4 };
     struct candidate *candidates = ARENA_ARRAY(&tx->scratch, struct candidate, count);
-    struct sql_value *values = ARENA_ARRAY(&tx->scratch, struct sql_value, count * COLUMNS);
+    struct span *keys = ARENA_ARRAY(&tx->scratch, struct span, count);
     bool *hits = ARENA_ARRAY(&tx->scratch, bool, count);
-    if (candidates == NULL || values == NULL || hits == NULL) {
+    uint64_t epoch;
+    if (candidates == NULL || keys == NULL || hits == NULL) {
         return FAIL(NO_MEMORY);
     }
     size_t distinct = candidates_select(task, ids, count, candidates, outcomes);
-    TRY(epochs_note(tx, task, kind, candidates, distinct));
-    for (size_t i = 0; i < distinct; i++) {
-        struct sql_value *row = values + i * COLUMNS;
-        row[0] = sql_of_int(task->number);
-        row[1] = sql_of_int((int64_t)kind);
-        row[2] = sql_of_u64(candidates[i].id->epoch);
-        row[3] = sql_of_id(candidates[i].id->id, STORE_ID_SIZE);
+    if (distinct == 0) {
+        return OK;
     }
-    TRY(sql_many(tx, id_insert, values, COLUMNS, distinct, hits));
+    TRY(epoch_choose(tx, task, kind, candidates, distinct, &epoch));
+    for (size_t i = 0; i < distinct; i++) {
+        keys[i] = span_of(candidates[i].id->id, STORE_ID_SIZE);
+    }
+    TRY(sql_each(tx, id_insert,
+                 SQL_VALUES(sql_of_int(task->number), sql_of_int((int64_t)kind),
+                            sql_of_u64(epoch)),
+                 keys, distinct, hits));
     for (size_t i = 0; i < distinct; i++) {
         outcomes[candidates[i].index] = hits[i] ? STORE_NEW : STORE_REPLAYED;
     }

@@ -17,13 +17,17 @@ struct store {
     struct seal_ring *ring;
     bool read_only;
     _Atomic int64_t last_number; /* see store_number() */
+    _Atomic uint32_t turn;       /* chooses the shard of each transaction */
 };
 
 struct store_tx {
     struct store *store;
     struct sql *sql;
+    enum store_mode mode;
     enum status_code failure; /* of the driver, the first one; the transaction can't commit */
     struct arena scratch;     /* wiped when the transaction ends */
+    int64_t shard;            /* of the counters that it writes */
+    struct task_known *known; /* the task found last, in scratch memory; may be NULL */
 };
 
 /* A fresh key for a row: 42 bits of milliseconds, then a counter that starts
@@ -32,18 +36,30 @@ struct store_tx {
  * next one on conflict. */
 int64_t store_number(struct store *store);
 
-/* Which of a row's shards a writer uses: spreads concurrent writers. */
-int64_t store_shard(const struct store_tx *tx);
-
 /* ---- Tasks (task.c) ------------------------------------------------------- */
 
 struct task_row {
     int64_t number;
     uint64_t watermark;
 };
-/* UNRECOGNIZED_TASK */
+/*
+ * Finds a task, and in a writing transaction goes through its gate.
+ *
+ * The gate is for databases with several writers, whose transactions see a
+ * snapshot each: of two that overlap the later one to write a row is run again,
+ * but two that write different rows don't notice each other. A transaction that
+ * relies on rows which another is about to add (a batch is complete, a task or
+ * an epoch goes) has to notice all writers of its task. So each writer writes
+ * one of the task's task_usage rows, its own shard, and task_close_gate() writes
+ * them all: whoever overlaps with that is run again, and so is it.
+ *
+ * UNRECOGNIZED_TASK
+ */
 struct status task_find(struct store_tx *tx, const uint8_t id[STORE_TASK_ID_SIZE],
                         struct task_row *out);
+struct status task_close_gate(struct store_tx *tx, const struct task_row *task);
+/* To be called by whoever changes a row that task_find() returned. */
+void task_forget(struct store_tx *tx);
 /* Every write to peers, tasks and HPKE keys calls it. */
 struct status config_bump(struct store_tx *tx);
 

@@ -9,7 +9,7 @@ struct status usage_add(struct store_tx *tx, const struct task_row *task,
                    " reports = task_usage.reports + excluded.reports,"
                    " bytes = task_usage.bytes + excluded.bytes,"
                    " unassigned = task_usage.unassigned + excluded.unassigned",
-                   SQL_VALUES(sql_of_int(task->number), sql_of_int(store_shard(tx)),
+                   SQL_VALUES(sql_of_int(task->number), sql_of_int(tx->shard),
                               sql_of_int(change->reports), sql_of_int(change->bytes),
                               sql_of_int(change->unassigned)));
 }

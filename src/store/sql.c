@@ -16,15 +16,17 @@ static struct status tx_check(const struct store_tx *tx) {
     return (struct status){tx->failure};
 }
 
-struct status sql_many(struct store_tx *tx, const char *text, const struct sql_value values[],
-                       size_t columns, size_t rows, bool hit[]) {
-    TRY(tx_check(tx));
-    return tx_note(tx, tx->store->driver->many(tx->sql, text, values, columns, rows, hit));
-}
-
 struct status sql_run(struct store_tx *tx, bool *changed, const char *text,
                       const struct sql_value values[], size_t count) {
-    return sql_many(tx, text, values, count, 1, changed);
+    TRY(tx_check(tx));
+    return tx_note(tx, tx->store->driver->run(tx->sql, text, values, count, changed));
+}
+
+struct status sql_each(struct store_tx *tx, const char *text, const struct sql_value values[],
+                       size_t count, const struct span keys[], size_t key_count, bool hit[]) {
+    TRY(tx_check(tx));
+    return tx_note(
+        tx, tx->store->driver->each(tx->sql, text, values, count, keys, key_count, hit));
 }
 
 struct sql_rows sql_rows_open(struct store_tx *tx, const char *text,

@@ -26,8 +26,14 @@
  * like. */
 #define SQL_SKIP_LOCKED " /* skip locked */ "
 
+/* Put before the parameter of sql_each() that stands for a key: SQL_EACH("$4").
+ * A driver that runs the statement once for all keys makes them its rows there. */
+#define SQL_EACH_MARK "/* each */ "
+#define SQL_EACH(parameter) SQL_EACH_MARK parameter
+
 struct sql_value {
-    enum { SQL_NULL, SQL_INTEGER, SQL_BYTES, SQL_TEXT } type;
+    /* SQL_ARRAY is a driver's own way to pass many keys. */
+    enum { SQL_NULL, SQL_INTEGER, SQL_BYTES, SQL_TEXT, SQL_ARRAY } type;
     int64_t integer;
     struct span bytes; /* of SQL_BYTES and SQL_TEXT; borrowed until the call returns */
 };
@@ -86,7 +92,9 @@ struct sql_driver {
     const char *scheme; /* of its URLs, without the colon */
     const struct sql_migration *migrations;
     size_t migration_count;
-    unsigned shards; /* how many rows a busy counter is spread over */
+    /* How many rows a busy counter is spread over; 1 if the database has one
+     * writer at a time. */
+    unsigned shards;
     bool one_server; /* a database serves a single server, so its start ends all leases */
 
     /* `address` is what follows the colon. NOT_FOUND, PERMISSION_DENIED,
@@ -98,7 +106,8 @@ struct sql_driver {
     /* Waits for a connection. STORE_WRITE on a read-only pool is
      * PERMISSION_DENIED. */
     struct status (*begin)(struct sql_pool *pool, enum store_mode mode, struct sql **out);
-    /* OK if and only if the transaction is durable. `sql` is gone afterwards. */
+    /* OK if and only if the transaction is durable; STORE also if that can't be
+     * found out. `sql` is gone afterwards. */
     struct status (*commit)(struct sql *sql);
     void (*rollback)(struct sql *sql);
 
@@ -118,13 +127,21 @@ struct sql_driver {
     struct span (*bytes)(struct sql_cursor *cursor, int column); /* until the next row */
     void (*finish)(struct sql_cursor *cursor);
 
-    /* Runs a statement `rows` times with `columns` values each, in order.
-     * hit[i] (NULL: not asked) says whether it changed or returned a row. */
-    struct status (*many)(struct sql *sql, const char *text, const struct sql_value values[],
-                          size_t columns, size_t rows, bool hit[]);
+    /* Runs a statement for its effect. `*changed` (NULL: not asked) says whether
+     * it changed or returned a row. If nobody asks, the failure of a write may be
+     * told by a later call of the transaction, commit at the latest. */
+    struct status (*run)(struct sql *sql, const char *text, const struct sql_value values[],
+                         size_t count, bool *changed);
+
+    /* Runs a statement for each key, which is its last parameter, behind the
+     * `count` values. Keys are distinct and ascend. The statement returns the key
+     * where it has an effect; hit[i] says whether it did. */
+    struct status (*each)(struct sql *sql, const char *text, const struct sql_value values[],
+                          size_t count, const struct span keys[], size_t key_count, bool hit[]);
 };
 
 extern const struct sql_driver sqlite_driver;
+extern const struct sql_driver postgres_driver;
 
 /* ---- What the store's logic calls (sql.c) ----------------------------------- */
 
@@ -137,8 +154,9 @@ extern const struct sql_driver sqlite_driver;
  * must change at most one row or return nothing. */
 struct status sql_run(struct store_tx *tx, bool *changed, const char *text,
                       const struct sql_value values[], size_t count);
-struct status sql_many(struct store_tx *tx, const char *text, const struct sql_value values[],
-                       size_t columns, size_t rows, bool hit[]);
+/* Runs a statement for each of the keys; see `each` above. */
+struct status sql_each(struct store_tx *tx, const char *text, const struct sql_value values[],
+                       size_t count, const struct span keys[], size_t key_count, bool hit[]);
 
 /* The rows of a statement. Fails sticky, like a reader: after a failure there
  * are no rows, and sql_rows_close() tells. Always close. */

@@ -133,18 +133,20 @@ static int value_bind(sqlite3_stmt *statement, int at, const struct sql_value *v
         return sqlite3_bind_text64(statement, at, data, value->bytes.len, SQLITE_STATIC,
                                    SQLITE_UTF8);
     case SQL_NULL:
+    case SQL_ARRAY:
     default:
         return sqlite3_bind_null(statement, at);
     }
 }
 
-static struct status values_bind(struct sql_cursor *slot, const struct sql_value values[],
-                                 size_t count) {
-    if (sqlite3_bind_parameter_count(slot->statement) != (int)count) {
+/* Binds values from parameter `at` on, counted from 0, up to the last one. */
+static struct status values_bind(struct sql_cursor *slot, size_t at,
+                                 const struct sql_value values[], size_t count) {
+    if (sqlite3_bind_parameter_count(slot->statement) != (int)(at + count)) {
         return FAIL(INTERNAL);
     }
     for (size_t i = 0; i < count; i++) {
-        int code = value_bind(slot->statement, (int)i + 1, &values[i]);
+        int code = value_bind(slot->statement, (int)(at + i) + 1, &values[i]);
         if (code != SQLITE_OK) {
             return sqlite_failure(slot->sql->db, code, slot->text);
         }
@@ -164,7 +166,7 @@ static struct status sqlite_start(struct sql *sql, const char *text,
                                   struct sql_cursor **out) {
     struct sql_cursor *slot;
     TRY(statement_find(sql, text, &slot));
-    TRY(values_bind(slot, values, count));
+    TRY(values_bind(slot, 0, values, count));
     slot->open = true;
     *out = slot;
     return OK;
@@ -179,20 +181,38 @@ static struct status sqlite_next(struct sql_cursor *cursor, bool *row) {
     return OK;
 }
 
-static struct status sqlite_many(struct sql *sql, const char *text,
-                                 const struct sql_value values[], size_t columns, size_t rows,
-                                 bool hit[]) {
+static struct status sqlite_run(struct sql *sql, const char *text,
+                                const struct sql_value values[], size_t count, bool *changed) {
+    struct sql_cursor *slot;
+    bool row = false;
+    TRY(statement_find(sql, text, &slot));
+    struct status status = values_bind(slot, 0, values, count);
+    if (status_ok(status)) {
+        status = sqlite_next(slot, &row);
+    }
+    if (status_ok(status) && changed != NULL) {
+        *changed = row || (!sqlite3_stmt_readonly(slot->statement) &&
+                           sqlite3_changes64(sql->db) > 0);
+    }
+    sqlite_finish(slot);
+    return status;
+}
+
+static struct status sqlite_each(struct sql *sql, const char *text,
+                                 const struct sql_value values[], size_t count,
+                                 const struct span keys[], size_t key_count, bool hit[]) {
     struct sql_cursor *slot;
     TRY(statement_find(sql, text, &slot));
     struct status status = OK;
-    for (size_t i = 0; i < rows; i++) {
-        bool row = false;
-        TRY_GOTO(status, values_bind(slot, values + i * columns, columns), exit);
-        TRY_GOTO(status, sqlite_next(slot, &row), exit);
-        if (hit != NULL) {
-            hit[i] = row || (!sqlite3_stmt_readonly(slot->statement) &&
-                             sqlite3_changes64(sql->db) > 0);
+    for (size_t i = 0; i < count; i++) {
+        if (value_bind(slot->statement, (int)i + 1, &values[i]) != SQLITE_OK) {
+            status = FAIL(INTERNAL);
         }
+    }
+    for (size_t i = 0; i < key_count && status_ok(status); i++) {
+        const struct sql_value key = sql_of_bytes(keys[i]);
+        TRY_GOTO(status, values_bind(slot, count, &key, 1), exit);
+        TRY_GOTO(status, sqlite_next(slot, &hit[i]), exit);
         sqlite3_reset(slot->statement);
     }
 exit:
@@ -460,7 +480,7 @@ static struct status sqlite_begin(struct sql_pool *pool, enum store_mode mode, s
     struct sql *sql = NULL;
     TRY(mode == STORE_WRITE ? writer_take(pool, &sql) : reader_take(pool, &sql));
     struct status status =
-        sqlite_many(sql, mode == STORE_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", NULL, 0, 1, NULL);
+        sqlite_run(sql, mode == STORE_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", NULL, 0, NULL);
     if (!status_ok(status)) {
         connection_return(sql);
         return status;
@@ -486,7 +506,7 @@ static void sqlite_rollback(struct sql *sql) {
 }
 
 static struct status sqlite_commit(struct sql *sql) {
-    struct status status = sqlite_many(sql, "COMMIT", NULL, 0, 1, NULL);
+    struct status status = sqlite_run(sql, "COMMIT", NULL, 0, NULL);
     if (status_ok(status)) {
         connection_return(sql);
     } else {
@@ -515,5 +535,6 @@ const struct sql_driver sqlite_driver = {
     .integer = sqlite_integer,
     .bytes = sqlite_bytes,
     .finish = sqlite_finish,
-    .many = sqlite_many,
+    .run = sqlite_run,
+    .each = sqlite_each,
 };

@@ -11,7 +11,7 @@
 /* How long a transaction that keeps losing races is run again. */
 static const int64_t retry_ns = 30 * INT64_C(1000000000);
 
-static const struct sql_driver *const drivers[] = {&sqlite_driver};
+static const struct sql_driver *const drivers[] = {&sqlite_driver, &postgres_driver};
 
 /* "scheme:address"; what names no scheme is the path of a SQLite file. */
 static struct status url_split(const char *url, const struct sql_driver **driver,
@@ -34,9 +34,19 @@ static struct status url_split(const char *url, const struct sql_driver **driver
 
 /* ---- Transactions ----------------------------------------------------------- */
 
+/* In turn, so that the transactions of one process rarely meet; processes
+ * start anywhere. */
+static int64_t shard_choose(struct store *store) {
+    return (int64_t)(atomic_fetch_add(&store->turn, 1) % store->driver->shards);
+}
+
 static struct status run_once(struct store *store, enum store_mode mode, store_function *function,
                               void *argument) {
-    struct store_tx tx = {.store = store, .failure = STATUS_OK, .scratch = ARENA_INIT};
+    struct store_tx tx = {.store = store,
+                          .mode = mode,
+                          .failure = STATUS_OK,
+                          .scratch = ARENA_INIT,
+                          .shard = shard_choose(store)};
     TRY(store->driver->begin(store->pool, mode, &tx.sql));
     struct status status = function(&tx, argument);
     if (tx.failure != STATUS_OK) {
@@ -78,11 +88,6 @@ int64_t store_number(struct store *store) {
         next = fresh > last ? fresh : last + 1;
     } while (!atomic_compare_exchange_weak(&store->last_number, &last, next));
     return next;
-}
-
-int64_t store_shard(const struct store_tx *tx) {
-    unsigned shards = tx->store->driver->shards;
-    return shards > 1 ? (int64_t)randombytes_uniform(shards) : 0;
 }
 
 /* ---- Schema ------------------------------------------------------------------- */
@@ -188,6 +193,7 @@ static struct status store_connect(const char *url, const struct store_options *
     }
     store->clock = options->clock;
     store->read_only = options->read_only;
+    store->turn = randombytes_random();
     struct status status;
     TRY_GOTO(status, url_split(url, &store->driver, &address), exit);
     TRY_GOTO(status,

@@ -208,6 +208,8 @@ struct status store_task_delete(struct store_tx *tx, const uint8_t id[STORE_TASK
     };
     struct task_row task;
     TRY(task_find(tx, id, &task));
+    TRY(task_close_gate(tx, &task));
+    task_forget(tx);
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
         TRY(sql_run(tx, NULL, statements[i], SQL_VALUES(sql_of_int(task.number))));
     }
@@ -221,12 +223,73 @@ static struct status task_row_decode(const struct sql_rows *rows, struct arena *
     return OK;
 }
 
+/* A transaction mostly works on one task, and looks it up once. */
+struct task_known {
+    uint8_t id[STORE_TASK_ID_SIZE];
+    struct task_row row;
+    bool gate_closed;
+};
+
+void task_forget(struct store_tx *tx) { tx->known = NULL; }
+
+static struct status task_remember(struct store_tx *tx, const uint8_t id[STORE_TASK_ID_SIZE],
+                                   const struct task_row *row) {
+    struct task_known *known = ARENA_ARRAY(&tx->scratch, struct task_known, 1);
+    if (known == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    *known = (struct task_known){.row = *row};
+    memcpy(known->id, id, sizeof known->id);
+    tx->known = known;
+    return OK;
+}
+
+static bool gate_needed(const struct store_tx *tx) {
+    return tx->mode == STORE_WRITE && tx->store->driver->shards > 1;
+}
+
+static struct status gate_write(struct store_tx *tx, const struct task_row *task, int64_t shard) {
+    return sql_run(tx, NULL,
+                   "INSERT INTO task_usage (task, shard, reports, bytes, unassigned)"
+                   " VALUES ($1, $2, 0, 0, 0) ON CONFLICT (task, shard) DO UPDATE SET"
+                   " reports = task_usage.reports",
+                   SQL_VALUES(sql_of_int(task->number), sql_of_int(shard)));
+}
+
 struct status task_find(struct store_tx *tx, const uint8_t id[STORE_TASK_ID_SIZE],
                         struct task_row *out) {
-    struct status status =
-        sql_get(tx, NULL, task_row_decode, out, "SELECT number, watermark FROM task WHERE id = $1",
-                SQL_VALUES(sql_of_id(id, STORE_TASK_ID_SIZE)));
-    return status.code == STATUS_NOT_FOUND ? FAIL(UNRECOGNIZED_TASK) : status;
+    struct task_row row;
+    if (tx->known != NULL && memcmp(tx->known->id, id, STORE_TASK_ID_SIZE) == 0) {
+        *out = tx->known->row;
+        return OK;
+    }
+    struct status status = sql_get(tx, NULL, task_row_decode, &row,
+                                   "SELECT number, watermark FROM task WHERE id = $1",
+                                   SQL_VALUES(sql_of_id(id, STORE_TASK_ID_SIZE)));
+    if (status.code == STATUS_NOT_FOUND) {
+        return FAIL(UNRECOGNIZED_TASK);
+    }
+    TRY(status);
+    TRY(task_remember(tx, id, &row));
+    if (gate_needed(tx)) {
+        TRY(gate_write(tx, &row, tx->shard));
+    }
+    *out = row;
+    return OK;
+}
+
+struct status task_close_gate(struct store_tx *tx, const struct task_row *task) {
+    if (!gate_needed(tx) || (tx->known != NULL && tx->known->row.number == task->number &&
+                             tx->known->gate_closed)) {
+        return OK;
+    }
+    for (int64_t shard = 0; shard < (int64_t)tx->store->driver->shards; shard++) {
+        TRY(gate_write(tx, task, shard));
+    }
+    if (tx->known != NULL && tx->known->row.number == task->number) {
+        tx->known->gate_closed = true;
+    }
+    return OK;
 }
 
 /* ---- Counters ------------------------------------------------------------------- */
@@ -240,7 +303,7 @@ struct status store_counter_add(struct store_tx *tx, const uint8_t task_id[STORE
                    " ON CONFLICT (task, name, shard)"
                    " DO UPDATE SET value = counter.value + excluded.value",
                    SQL_VALUES(sql_of_int(task.number), sql_of_text(name),
-                              sql_of_int(store_shard(tx)), sql_of_u64(increment)));
+                              sql_of_int(tx->shard), sql_of_u64(increment)));
 }
 
 static struct status counter_decode(const struct sql_rows *rows, struct arena *arena, void *out) {

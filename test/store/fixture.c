@@ -24,15 +24,8 @@ static const struct clock fixture_clock = {fixture_clock_now};
 static const struct store_wrapping_key fixture_key = {"a wrapping key for tests 0123456"};
 
 const struct fixture_backend *fixture_backend(void) {
-    static const struct fixture_backend *const backends[] = {&fixture_sqlite};
-    const char *wanted = getenv("MOIETY_TEST_STORE");
-    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
-        if (wanted == NULL || strcmp(wanted, backends[i]->scheme) == 0) {
-            return backends[i];
-        }
-    }
-    cr_assert_fail("no such backend: %s", wanted);
-    return NULL;
+    extern const struct fixture_backend FIXTURE_BACKEND; /* see CMakeLists.txt */
+    return &FIXTURE_BACKEND;
 }
 
 const char *fixture_url(void) { return url; }

@@ -10,9 +10,8 @@
 #include "store/store.h"
 
 /*
- * A fresh database for each test, of the backend that the environment variable
- * MOIETY_TEST_STORE names by its URL's scheme. The clock stands still unless a
- * test moves it.
+ * A fresh database for each test, of the backend that the program was built
+ * with. The clock stands still unless a test moves it.
  */
 extern struct store *fixture_store;
 extern struct arena fixture_arena;
@@ -28,10 +27,11 @@ void fixture_reopen(void);
 
 /* What only a backend can do, to look behind the store's back. */
 struct fixture_backend {
-    const char *scheme;
     /* Makes room for one database and gives its URL, to be freed. */
     char *(*make)(void);
     void (*drop)(const char *url);
+    /* Waits until the database has done with what killed processes left. */
+    void (*settle)(const char *url);
     /* Runs a statement of standard SQL. */
     void (*execute)(const char *url, const char *sql);
     /* The only integer that a query gives. */
@@ -42,7 +42,6 @@ struct fixture_backend {
     bool (*contains)(const char *url, struct span bytes);
 };
 const struct fixture_backend *fixture_backend(void);
-extern const struct fixture_backend fixture_sqlite;
 
 /*
  * A transaction that a test holds open, one at a time: store_run() runs in a

@@ -29,6 +29,9 @@ static void sqlite_drop(const char *url) {
     rmdir(path);
 }
 
+/* A process takes its locks with it. */
+static void sqlite_settle(const char *url) { (void)url; }
+
 static sqlite3 *sqlite_connect(const char *url) {
     sqlite3 *db;
     cr_assert_eq(sqlite3_open(url + strlen("sqlite:"), &db), SQLITE_OK);
@@ -147,9 +150,9 @@ int sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags, sq
 }
 
 const struct fixture_backend fixture_sqlite = {
-    .scheme = "sqlite",
     .make = sqlite_make,
     .drop = sqlite_drop,
+    .settle = sqlite_settle,
     .execute = sqlite_execute,
     .query = sqlite_query,
     .flip = sqlite_flip,

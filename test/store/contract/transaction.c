@@ -234,6 +234,7 @@ static uint32_t upload_until_killed(uint32_t first, useconds_t delay) {
     int status;
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert(WIFSIGNALED(status), "the uploader failed by itself");
+    fixture_backend()->settle(fixture_url());
     return acknowledged;
 }
 

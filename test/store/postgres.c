@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dlfcn.h>
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/fixture_postgres.h"
+
+/* What is promised of PostgreSQL alone: it serves many, and it may go away. */
+TestSuite(postgres, .init = fixture_setup, .fini = fixture_teardown);
+
+static struct status open_and_close(const char *url, const struct store_options *options) {
+    struct store *store;
+    TRY(store_open(url, options, &store));
+    store_close(store);
+    return OK;
+}
+
+static struct status open_suffixed(const char *suffix) {
+    struct store_options options = fixture_options();
+    char url[256];
+    snprintf(url, sizeof url, "%s%s", fixture_url(), suffix);
+    return open_and_close(url, &options);
+}
+
+static int64_t query(const char *sql) { return fixture_backend()->query(fixture_url(), sql); }
+
+static void execute(const char *sql) { fixture_backend()->execute(fixture_url(), sql); }
+
+static struct status turn_run(struct store_tx *tx, void *argument) {
+    (void)argument;
+    return store_counter_add(tx, task_id(1), "turns", 1);
+}
+
+static int64_t turns(void) { return query("SELECT COALESCE(SUM(value), 0) FROM counter"); }
+
+/* Like make_task(), where losing a race is no mistake. */
+static struct status task_run(struct store_tx *tx, void *argument) {
+    (void)argument;
+    struct store_peer peer = {.name = "helper", .dialect = "draft-18"};
+    struct store_task task = {.role = 3, .aggregator_peer = "helper"};
+    memcpy(task.id, task_id(1), sizeof task.id);
+    TRY(store_peer_put(tx, &peer));
+    return store_task_put(tx, &task);
+}
+
+/* ---- Opening ------------------------------------------------------------------------ */
+
+Test(postgres, url_takes_options_of_ours_and_of_libpq) {
+    ASSERT_OK(open_suffixed("&prepared=off"));
+    ASSERT_OK(open_suffixed("&prepared=auto&pool_size=1&connect_timeout=5"));
+    ASSERT_OK(open_suffixed("&application_name=test&pool_size=3"));
+    ASSERT_FAIL(INVALID_ARGUMENT, open_suffixed("&prepared=maybe"));
+    ASSERT_FAIL(INVALID_ARGUMENT, open_suffixed("&pool_size=0"));
+    ASSERT_FAIL(INVALID_ARGUMENT, open_suffixed("&no_such_option=1"));
+}
+
+Test(postgres, what_is_wrong_is_told_at_once) {
+    struct store_options options = fixture_options();
+    char *missing = cluster_url("moiety", "missing");
+    char *stranger = cluster_url("stranger", "postgres");
+    ASSERT_FAIL(NOT_FOUND, open_and_close(missing, &options));
+    ASSERT_FAIL(PERMISSION_DENIED, open_and_close(stranger, &options));
+    ASSERT_FAIL(IO, open_and_close("postgresql:///x?host=/nowhere", &options));
+    free(missing);
+    free(stranger);
+}
+
+Test(postgres, other_versions_and_other_programs_are_refused) {
+    struct store_options options = fixture_options();
+    int from;
+    int to;
+    execute("UPDATE moiety_schema SET version = 1000");
+    ASSERT_FAIL(STORE_SCHEMA, open_suffixed(""));
+    execute("UPDATE moiety_schema SET version = 1");
+    ASSERT_OK(open_suffixed(""));
+    execute("ALTER TABLE moiety_schema RENAME TO renamed");
+    ASSERT_FAIL(STORE_SCHEMA, open_suffixed(""));
+    ASSERT_FAIL(STORE_SCHEMA, store_migrate(fixture_url(), &options, &from, &to));
+}
+
+static struct status version_run(struct store_tx *tx, void *argument) {
+    return store_config_version(tx, argument);
+}
+
+Test(postgres, role_that_only_reads_suffices_for_reading) {
+    struct store_options options = fixture_options();
+    struct store *reader;
+    uint64_t version;
+    execute("DO $$ BEGIN CREATE ROLE reader LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;"
+            " GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader");
+    char name[64];
+    cr_assert_eq(sscanf(fixture_url(), "postgresql://moiety@/%63[^?]", name), 1);
+    char *url = cluster_url("reader", name);
+    options.read_only = true;
+    ASSERT_OK(store_open(url, &options, &reader));
+    ASSERT_OK(store_run(reader, STORE_READ, version_run, &version));
+    ASSERT_FAIL(PERMISSION_DENIED, store_run(reader, STORE_WRITE, task_run, NULL));
+    store_close(reader);
+    free(url);
+}
+
+/* ---- Replicas -------------------------------------------------------------------------- */
+
+enum { PROCESSES = 4, TURNS = 25, JOBS = 40 };
+
+/* Runs `replica` in several processes, with a store of its own each; gives the
+ * sum of what they return. */
+static int processes_run(int (*replica)(struct store *store)) {
+    pid_t children[PROCESSES];
+    int sum = 0;
+    for (int i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            struct store_options options = fixture_options();
+            struct store *store;
+            if (!status_ok(store_open(fixture_url(), &options, &store))) {
+                _exit(255);
+            }
+            int result = replica(store);
+            store_close(store);
+            _exit(result);
+        }
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+        cr_assert_eq(waitpid(children[i], &status, 0), children[i]);
+        cr_assert(WIFEXITED(status));
+        cr_assert_lt(WEXITSTATUS(status), 250);
+        sum += WEXITSTATUS(status);
+    }
+    return sum;
+}
+
+static int turns_replica(struct store *store) {
+    if (!status_ok(store_run(store, STORE_WRITE, task_run, NULL))) {
+        return 254;
+    }
+    for (int i = 0; i < TURNS; i++) {
+        if (!status_ok(store_run(store, STORE_WRITE, turn_run, NULL))) {
+            return 253;
+        }
+    }
+    return 0;
+}
+
+Test(postgres, replicas_start_together_on_an_empty_database) {
+    store_close(fixture_store);
+    fixture_store = NULL;
+    execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    cr_assert_eq(processes_run(turns_replica), 0);
+    cr_assert_eq(turns(), PROCESSES * TURNS);
+}
+
+static struct status claim_run(struct store_tx *tx, void *argument) {
+    return store_job_claim(tx, argument, fixture_now, fixture_now + 60000000, &(struct store_job){0});
+}
+
+/* Counts what it claims. */
+static int claims_replica(struct store *store) {
+    int claimed = 0;
+    struct arena arena = ARENA_INIT;
+    struct status status;
+    while (status_ok(status = store_run(store, STORE_WRITE, claim_run, &arena))) {
+        claimed++;
+    }
+    arena_release(&arena);
+    return status.code == STATUS_NOT_FOUND ? claimed : 252;
+}
+
+Test(postgres, replicas_claim_each_job_once) {
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    put_reports(1, JOBS, 1000);
+    for (int i = 0; i < JOBS; i++) {
+        create_job(1);
+    }
+    execute("UPDATE job SET leased_until = 0");
+    cr_assert_eq(processes_run(claims_replica), JOBS);
+    cr_assert_eq(query("SELECT COUNT(*) FROM job WHERE attempts = 2"), JOBS);
+}
+
+static struct status take_run(struct store_tx *tx, void *argument) {
+    return store_job_create(tx, &fixture_arena, task_id(1), NULL, SPAN_EMPTY, 1, 3, fixture_now,
+                            fixture_now, argument);
+}
+
+static int takes_replica(struct store *store) {
+    int taken = 0;
+    struct store_job job;
+    struct status status = OK;
+    while (status_ok(status) || query("SELECT SUM(unassigned) FROM segment") > 0) {
+        status = store_run(store, STORE_WRITE, take_run, &job);
+        if (status_ok(status)) {
+            taken += (int)job.member_count;
+        } else if (status.code != STATUS_NOT_FOUND) { /* others hold all segments just now */
+            return 251;
+        }
+    }
+    return taken;
+}
+
+Test(postgres, replicas_take_each_report_once) {
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    put_reports(1, JOBS * 3, 1000);
+    store_close(fixture_store);
+    fixture_store = NULL;
+    cr_assert_eq(processes_run(takes_replica), JOBS * 3);
+    cr_assert_eq(query("SELECT SUM(unassigned) FROM segment"), 0);
+    cr_assert_eq(query("SELECT SUM(member_count) FROM job"), JOBS * 3);
+}
+
+/* ---- Transactions that meet --------------------------------------------------------------- */
+
+/* Two transactions, the second of which has begun and looked before the first
+ * commits; the fixture's own session is the first. */
+static struct {
+    sem_t looked, go_on;
+    int runs;
+    bool empty[8]; /* what each run saw */
+    struct status result;
+} rival;
+
+static const uint8_t batch_id[STORE_BATCH_ID_SIZE] = "a batch";
+static const uint8_t no_param[STORE_DIGEST_SIZE];
+
+static struct status bucket_write(struct store_tx *tx, unsigned shard) {
+    struct store_bucket bucket = {.key = SPAN_OF_ARRAY(batch_id),
+                                  .agg_share = SPAN_OF_LITERAL("share"),
+                                  .report_count = 1};
+    return store_bucket_put(tx, task_id(1), no_param, shard, &bucket);
+}
+
+/* Collects the batch, whatever is in it. */
+static struct status collect_run(struct store_tx *tx, void *argument) {
+    (void)argument;
+    struct store_bucket *buckets;
+    size_t count;
+    TRY(store_bucket_range(tx, &fixture_arena, task_id(1), SPAN_OF_ARRAY(batch_id),
+                           SPAN_OF_ARRAY(batch_id), no_param, &buckets, &count));
+    rival.empty[rival.runs % 8] = count == 0;
+    if (rival.runs++ == 0) {
+        sem_post(&rival.looked);
+        sem_wait(&rival.go_on);
+    }
+    return store_collected_batch_put(tx, task_id(1), batch_id);
+}
+
+static void *rival_main(void *argument) {
+    struct store_options options = fixture_options();
+    struct store *store;
+    rival.result = store_open(fixture_url(), &options, &store);
+    if (status_ok(rival.result)) {
+        rival.result = store_run(store, STORE_WRITE, (store_function *)argument, NULL);
+        store_close(store);
+    }
+    return NULL;
+}
+
+static pthread_t rival_start(store_function *function) {
+    pthread_t thread;
+    sem_init(&rival.looked, 0, 0);
+    sem_init(&rival.go_on, 0, 0);
+    cr_assert_eq(pthread_create(&thread, NULL, rival_main, (void *)function), 0);
+    sem_wait(&rival.looked);
+    return thread;
+}
+
+static void rival_end(pthread_t thread) {
+    sem_post(&rival.go_on);
+    pthread_join(thread, NULL);
+    ASSERT_OK(rival.result);
+}
+
+/* The first adds to a bucket of which there is no row yet, so the two write
+ * nothing in common but the gate. */
+Test(postgres, collection_sees_whoever_committed_before_it) {
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    struct store_tx *tx = tx_begin(STORE_WRITE);
+    bool collected;
+    ASSERT_OK(store_collected_batch_has(tx, task_id(1), batch_id, &collected));
+    cr_assert_not(collected);
+    pthread_t thread = rival_start(collect_run);
+    ASSERT_OK(bucket_write(tx, 5));
+    ASSERT_OK(tx_end(OK));
+    rival_end(thread);
+    cr_assert_gt(rival.runs, 1);
+    cr_assert(rival.empty[0]);
+    cr_assert_not(rival.empty[(rival.runs - 1) % 8], "the batch was collected without a bucket");
+}
+
+/* Reads a bucket and adds to it. */
+static struct status bucket_add_run(struct store_tx *tx, void *argument) {
+    (void)argument;
+    struct store_bucket bucket;
+    TRY(store_bucket_get(tx, &fixture_arena, task_id(1), SPAN_OF_ARRAY(batch_id), no_param, 0,
+                         &bucket));
+    if (rival.runs++ == 0) {
+        sem_post(&rival.looked);
+        sem_wait(&rival.go_on);
+    }
+    bucket.report_count++;
+    return store_bucket_put(tx, task_id(1), no_param, 0, &bucket);
+}
+
+Test(postgres, no_update_is_lost) {
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+        ASSERT_OK(bucket_write(tx, 0));
+    }
+    pthread_t thread = rival_start(bucket_add_run);
+    ASSERT_OK(store_run(fixture_store, STORE_WRITE, bucket_add_run, NULL));
+    rival_end(thread);
+    cr_assert_eq(rival.runs, 3);
+    cr_assert_eq(query("SELECT report_count FROM bucket"), 3);
+}
+
+/* ---- A server that goes away ---------------------------------------------------------------- */
+
+static void backends_end(void) {
+    execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()");
+}
+
+static struct status cut_run(struct store_tx *tx, void *argument) {
+    int *runs = argument;
+    TRY(turn_run(tx, NULL));
+    if ((*runs)++ == 0) {
+        backends_end();
+    }
+    return turn_run(tx, NULL);
+}
+
+Test(postgres, transaction_whose_connection_was_cut_is_run_again) {
+    int runs = 0;
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    ASSERT_OK(store_run(fixture_store, STORE_WRITE, cut_run, &runs));
+    cr_assert_eq(runs, 2);
+    cr_assert_eq(turns(), 2);
+}
+
+/* Stand before libpq's own: cut the connection just before a COMMIT is sent, or
+ * when it has been answered but nobody has read the answer. */
+enum cut { CUT_NOTHING, CUT_BEFORE, CUT_AFTER };
+static enum cut cut;
+
+static bool cut_now(PGconn *connection, enum cut when) {
+    if (cut != when) {
+        return false;
+    }
+    cut = CUT_NOTHING;
+    shutdown(PQsocket(connection), SHUT_RDWR);
+    return true;
+}
+
+int PQsendQueryParams(PGconn *connection, const char *text, int count, const Oid *types,
+                      const char *const *values, const int *lengths, const int *formats,
+                      int format) {
+    __typeof__(&PQsendQueryParams) real;
+    *(void **)&real = dlsym(RTLD_NEXT, "PQsendQueryParams");
+    if (strcmp(text, "COMMIT") == 0) {
+        cut_now(connection, CUT_BEFORE);
+    }
+    return real(connection, text, count, types, values, lengths, formats, format);
+}
+
+PGresult *PQgetResult(PGconn *connection) {
+    __typeof__(&PQgetResult) real;
+    *(void **)&real = dlsym(RTLD_NEXT, "PQgetResult");
+    PGresult *result = real(connection);
+    if (result != NULL && strcmp(PQcmdStatus(result), "COMMIT") == 0 &&
+        cut_now(connection, CUT_AFTER)) {
+        while (PQstatus(connection) == CONNECTION_OK && PQconsumeInput(connection) == 1) {
+        }
+        PQclear(result);
+        result = PQmakeEmptyPGresult(connection, PGRES_FATAL_ERROR);
+    }
+    return result;
+}
+
+static struct status counted_turn_run(struct store_tx *tx, void *argument) {
+    ++*(int *)argument;
+    return turn_run(tx, NULL);
+}
+
+static void commit_in_doubt(enum cut when, int expected_runs) {
+    char url[256];
+    struct store_options options = fixture_options();
+    int runs = 0;
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    store_close(fixture_store);
+    snprintf(url, sizeof url, "%s&prepared=off&pool_size=1", fixture_url());
+    ASSERT_OK(store_open(url, &options, &fixture_store));
+    ASSERT_OK(store_run(fixture_store, STORE_WRITE, turn_run, NULL));
+    cut = when;
+    ASSERT_OK(store_run(fixture_store, STORE_WRITE, counted_turn_run, &runs));
+    cr_assert_eq(cut, CUT_NOTHING);
+    cr_assert_eq(runs, expected_runs);
+    cr_assert_eq(turns(), 2);
+}
+
+Test(postgres, commit_whose_answer_was_lost_is_not_run_again) { commit_in_doubt(CUT_AFTER, 1); }
+
+Test(postgres, commit_that_never_arrived_is_run_again) { commit_in_doubt(CUT_BEFORE, 2); }
+
+enum { THREADS = 4, RESTARTS = 3 };
+static _Atomic bool enough;
+
+static void *turns_main(void *argument) {
+    int64_t *done = argument;
+    while (!enough && status_ok(store_run(fixture_store, STORE_WRITE, turn_run, NULL))) {
+        ++*done;
+    }
+    return enough ? NULL : argument;
+}
+
+/* The server crashes and comes back again and again; each turn counts once. */
+Test(postgres, crashes_lose_nothing_and_double_nothing) {
+    pthread_t threads[THREADS];
+    int64_t done[THREADS] = {0};
+    int64_t sum = 0;
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        cr_assert_eq(pthread_create(&threads[i], NULL, turns_main, &done[i]), 0);
+    }
+    for (int i = 0; i < RESTARTS; i++) {
+        usleep(300000);
+        cluster_do("restart", "");
+    }
+    usleep(300000);
+    enough = true;
+    for (int i = 0; i < THREADS; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        cr_assert_null(failed);
+        sum += done[i];
+    }
+    cr_assert_gt(sum, 10);
+    cr_assert_eq(turns(), sum);
+}
