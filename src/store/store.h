@@ -59,8 +59,8 @@ struct store_options {
 };
 
 /*
- * Opens the database at `url`: "sqlite:PATH" (or a bare path), later
- * "postgresql://...". The schema must be current, else STORE_SCHEMA, except
+ * Opens the database at `url`: "sqlite:PATH" (or a bare path), or
+ * "postgresql://..." (see postgres.h). The schema must be current, else STORE_SCHEMA, except
  * that a new SQLite file is given the schema if `create` is set. UNKNOWN_KEY if
  * no wrapping key opens the stored data keys, NOT_FOUND if there is no database,
  * PERMISSION_DENIED, INVALID_ARGUMENT for a URL of another kind. Several
