@@ -135,6 +135,9 @@ extern const struct field_kernel field128_avx2;
 extern const struct field_kernel field64_avx512;
 extern const struct field_kernel field128_avx512;
 extern const struct field_kernel field128_ifma_avx512;
+#elif defined(__aarch64__)
+extern const struct field_kernel field64_neon;
+extern const struct field_kernel field128_neon;
 #endif
 
 static inline uint64_t *field_at(const struct field_kernel *field, uint64_t *vector, size_t i) {

@@ -38,6 +38,8 @@ extern const struct keccak_kernel keccak_portable;
 #if defined(__x86_64__)
 extern const struct keccak_kernel keccak_avx2;
 extern const struct keccak_kernel keccak_avx512;
+#elif defined(__aarch64__)
+extern const struct keccak_kernel keccak_neon;
 #endif
 
 #endif

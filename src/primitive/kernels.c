@@ -15,6 +15,10 @@ static const struct kernels avx512 = {
 static const struct kernels avx512_ifma = {
     SIMD_AVX512, 8, &keccak_avx512, &field64_avx512, &field128_ifma_avx512,
 };
+#elif defined(__aarch64__)
+static const struct kernels neon = {
+    SIMD_NEON, 2, &keccak_neon, &field64_neon, &field128_neon,
+};
 #endif
 
 const struct kernels *kernels_of(enum simd_type type) {
@@ -29,6 +33,9 @@ const struct kernels *kernels_of(enum simd_type type) {
         return &avx2;
     case SIMD_AVX512:
         return simd_has_ifma() ? &avx512_ifma : &avx512;
+#elif defined(__aarch64__)
+    case SIMD_NEON:
+        return &neon;
 #endif
     default:
         return NULL;

@@ -16,6 +16,10 @@ const struct x25519_kernel *x25519_kernel_of(enum simd_type type) {
     if (type == SIMD_AVX2) {
         return &x25519_avx2;
     }
+#elif defined(__aarch64__)
+    if (type == SIMD_NEON) {
+        return &x25519_neon;
+    }
 #endif
     return &x25519_portable;
 }

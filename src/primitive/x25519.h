@@ -28,11 +28,13 @@ extern const struct x25519_kernel x25519_portable;
 #if defined(__x86_64__)
 extern const struct x25519_kernel x25519_avx2;
 extern const struct x25519_kernel x25519_avx512; /* needs IFMA */
+#elif defined(__aarch64__)
+extern const struct x25519_kernel x25519_neon;
 #endif
 
 /* The kernel for a lane type that this processor runs, or NULL if it doesn't.
- * The lane type of the kernel is a smaller one where that is all there is:
- * AVX-512 without IFMA has AVX2's, NEON the portable one. Thread-safe. */
+ * AVX-512 without IFMA has AVX2's, whose lane type the kernel then names.
+ * Thread-safe. */
 const struct x25519_kernel *x25519_kernel_of(enum simd_type type);
 
 /* The best there is, or that of the lane type which the environment variable

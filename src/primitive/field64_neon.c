@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "simd/neon.h"
+
+#include "primitive/field.h"
+#include "primitive/field64_element.h"
+#include "primitive/field_kernel.h"
