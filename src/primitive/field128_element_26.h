@@ -16,7 +16,7 @@ typedef struct {
 static inline accumulator accumulator_zero(void) {
     accumulator sum;
     for (int i = 0; i < 2 * HALVES - 1; i++) {
-        sum.column[i] = lane_splat(0);
+        sum.column[i] = lane_splat(i >= 4 && i % 2 == 0 ? SPARE[i / 2 - 2] : 0);
     }
     return sum;
 }
@@ -53,6 +53,10 @@ static inline lane add_low_c(lane sum, lane x) {
 }
 static inline lane add_high_c(lane sum, lane x) {
     return lane_add(sum, lane_shr(lane_sub(lane_shl(x, 3), x), 38));
+}
+static inline void sub_shifted_24(lane *low, lane *high, lane x) {
+    *low = lane_sub(*low, lane_and(lane_shl(x, 24), lane_splat(MASK_52)));
+    *high = lane_sub(*high, lane_shr(x, 28));
 }
 
 #include "primitive/field128_element_lanes.h"

@@ -16,7 +16,8 @@ typedef struct {
 
 static inline accumulator accumulator_zero(void) {
     const lane zero = lane_splat(0);
-    return (accumulator){{zero, zero, zero, zero, zero}};
+    return (accumulator){
+        {zero, zero, lane_splat(SPARE[0]), lane_splat(SPARE[1]), lane_splat(SPARE[2])}};
 }
 static inline void accumulator_mul_add(accumulator *sum, element a, element b) {
     for (int i = 0; i < LOOSE_LIMBS; i++) {
@@ -37,6 +38,12 @@ static inline lane add_low_c(lane sum, lane x) {
 }
 static inline lane add_high_c(lane sum, lane x) {
     return lane_mul_add_high_52(sum, x, lane_splat(C));
+}
+/* -2^24 = d - 2^52 */
+static inline void sub_shifted_24(lane *low, lane *high, lane x) {
+    const lane d = lane_splat(MASK_52 - MASK_24);
+    *low = lane_mul_add_low_52(*low, x, d);
+    *high = lane_sub(lane_mul_add_high_52(*high, x, d), x);
 }
 
 #include "primitive/field128_element_lanes.h"

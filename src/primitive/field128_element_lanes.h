@@ -6,15 +6,18 @@
  * field128_element_ifma.h, field128_element_26.h. They define
  *
  *   accumulator: a sum of products, in columns;
- *   accumulator_zero(), accumulator_mul_add();
+ *   accumulator_zero(), accumulator_mul_add(); zero stands as 4 p R, with
+ *   SPARE in the columns from the third on, so that none goes below zero;
  *   columns_of(): the five columns of 52 bits, each below 2^62, that the
  *   accumulator stands for after up to ACCUMULATOR_STEPS products;
  *   add_low_c(sum, x), add_high_c(sum, x): sum + the low, or the higher, 52 bits
- *   of c x, for x < 2^52 and c = 7 * 2^14.
+ *   of c x, for x < 2^52 and c = 7 * 2^14;
+ *   sub_shifted_24(&low, &high, x): takes x 2^24 from high 2^52 + low, at most
+ *   2^52 from either.
  *
  * An element's limbs are below 2^52, the third below 2^24. It is "loose" if
- * it is below 2^128 + 2^110 instead of the modulus: then the third is at most
- * 2^24. R is 2^104, two limbs:
+ * it is below 2^128 + 2^114 instead of the modulus: then the third is at most
+ * 2^24 + 2^10. R is 2^104, two limbs:
  *
  *   p = 1 - c 2^52 (mod 2^104), so 1 / p = 1 + c 2^52. Let T = h * 2^104 + l
  *   and q = l / p = l + c 2^52 l0 (mod 2^104). Then T / R = (T - q p) / 2^104
@@ -112,39 +115,28 @@ static inline element element_sub(element a, element b) {
     return canonical(carry(a));
 }
 
-/* h 2^128 = h c 2^52 - h (mod p) for what exceeds 128 bits, h < 2^46; loose
- * after that. The first limb borrows from the second. */
+/* h 2^128 = h c 2^52 - h (mod p) for what exceeds 128 bits, h < 2^34; loose
+ * after that. The first limb is above h. */
 static inline element fold(element a) {
     const lane h = lane_shr(a.v[2], 24);
-    const lane h7 = lane_sub(lane_shl(h, 3), h);
-    a.v[0] = lane_sub(lane_add(a.v[0], lane_splat(MASK_52 + 1)), h);
-    a.v[1] = lane_sub(lane_add(a.v[1], lane_shl(h7, 14)), lane_splat(1));
+    a.v[0] = lane_sub(a.v[0], h);
+    a.v[1] = add_low_c(a.v[1], h);
     a.v[2] = lane_and(a.v[2], lane_splat(MASK_24));
     return carry(a);
 }
 
-/* From columns: T / R as explained above, loose. 4p is added, with limbs that
- * don't go below zero. */
+/* From columns: T / R as explained above, loose. */
 static inline element reduce_columns(const lane t[5]) {
     const lane mask = lane_splat(MASK_52);
-    const lane q0 = lane_and(t[0], mask), l1 = lane_add(t[1], lane_shr(t[0], 52));
-    const lane s = add_low_c(lane_and(l1, mask), q0), q1 = lane_and(s, mask);
-    const lane minus[] = {
-        lane_and(lane_shl(q0, 24), mask),
-        lane_add(lane_shr(q0, 28), lane_and(lane_shl(q1, 24), mask)),
-        lane_shr(q1, 28),
-    };
-    const uint64_t four_p[] = {2 * (MASK_52 + 1) + 4, 3 * (MASK_52 + 1) - 4 * C - 2,
-                               4 * (MASK_24 + 1) - 3};
+    const lane q0 = lane_and(t[0], mask);
+    const lane s = add_low_c(lane_add(t[1], lane_shr(t[0], 52)), q0), q1 = lane_and(s, mask);
     element r;
-    r.v[0] = lane_add(lane_add(t[2], lane_shr(l1, 52)), lane_shr(s, 52));
-    r.v[0] = add_low_c(add_high_c(r.v[0], q0), q1);
+    r.v[0] = add_low_c(add_high_c(lane_add(t[2], lane_shr(s, 52)), q0), q1);
     r.v[1] = add_high_c(t[3], q1);
     r.v[2] = t[4];
-    for (int i = 0; i < LOOSE_LIMBS; i++) {
-        r.v[i] = lane_sub(lane_add(r.v[i], lane_splat(four_p[i])), minus[i]);
-    }
-    return fold(carry(r));
+    sub_shifted_24(&r.v[0], &r.v[1], q0);
+    sub_shifted_24(&r.v[1], &r.v[2], q1);
+    return fold(r);
 }
 
 static inline element accumulator_reduce(const accumulator *sum) {
@@ -185,7 +177,10 @@ static inline void summation_add(summation *sum, element a) {
     }
 }
 static inline element summation_reduce(const summation *sum) {
-    return canonical(fold(carry(*sum)));
+    element a = carry(*sum);
+    a.v[0] = lane_add(a.v[0], lane_splat(MASK_52 + 1)); /* which fold() borrows */
+    a.v[1] = lane_sub(a.v[1], lane_splat(1));
+    return canonical(fold(a));
 }
 
 static inline uint64_t element_differ(element a, element b) {

@@ -66,6 +66,7 @@ static const uint64_t round_constants[12] = {
 
 static void permute(uint64_t state[]) {
     lane a[KECCAK_WORDS];
+#pragma GCC unroll 25
     for (int i = 0; i < KECCAK_WORDS; i++) {
         a[i] = lane_load(state + i * LANES);
     }
@@ -75,6 +76,7 @@ static void permute(uint64_t state[]) {
         ROUND(2, 3, round_constants[round + 2]);
         ROUND(3, 4, round_constants[round + 3]);
     }
+#pragma GCC unroll 25
     for (int i = 0; i < KECCAK_WORDS; i++) {
         lane_store(state + i * LANES, a[i]);
     }
