@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 # Compiler flags shared by every target.
 add_compile_definitions(_GNU_SOURCE)
-add_compile_options(
+set(MOIETY_COMMON_OPTIONS
   -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2
   "$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes;-Wmissing-prototypes>"
   -fno-strict-aliasing -fno-common)
 if(MOIETY_WERROR)
-  add_compile_options(-Werror)
+  list(APPEND MOIETY_COMMON_OPTIONS -Werror)
 endif()
+# What a build without sanitizers has besides; cmake/ReleaseCopy.cmake too.
+set(MOIETY_HARDENING_OPTIONS -fstack-protector-strong)
+set(MOIETY_RELEASE_DEFINITIONS _FORTIFY_SOURCE=2)
+
+add_compile_options(${MOIETY_COMMON_OPTIONS})
 if(MOIETY_SANITIZE)
   add_compile_options(
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)
   add_link_options(-fsanitize=address,undefined)
 else()
-  add_compile_options(-fstack-protector-strong)
-  add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
+  add_compile_options(${MOIETY_HARDENING_OPTIONS})
+  add_compile_definitions("$<$<CONFIG:Release>:${MOIETY_RELEASE_DEFINITIONS}>")
 endif()

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A leak to plant in a kernel, which the tests must find: include it after a
+ * lane header. PLANTED_INDEX makes it an address that depends on the lanes,
+ * otherwise it is a branch.
+ */
+static volatile uint64_t planted_table[256];
+
+static inline void planted_leak(lane secret) {
+#ifdef PLANTED_INDEX
+    uint64_t words[LANES];
+    lane_store(words, secret);
+    (void)planted_table[words[0] & 255];
+#else
+    if (lane_nonzero(secret) != 0) {
+        planted_table[0] = 1;
+    }
+#endif
+}
