@@ -3,7 +3,7 @@
 add_compile_definitions(_GNU_SOURCE)
 set(MOIETY_COMMON_OPTIONS
   -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2
-  "$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes;-Wmissing-prototypes>"
+  "$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>" "$<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>"
   -fno-strict-aliasing -fno-common)
 if(MOIETY_WERROR)
   list(APPEND MOIETY_COMMON_OPTIONS -Werror)
