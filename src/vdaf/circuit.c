@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "vdaf/type.h"
 
 struct status circuit_range_checks(struct circuit *circuit, uint64_t chunk) {
@@ -43,16 +41,8 @@ void circuit_eval_sum(const struct flp *flp, const struct flp_eval *eval, uint64
     flp->field->sum(out, eval->gadget, flp->circuit.calls, eval->stride);
 }
 
-void circuit_truncate_prefix(const struct flp *flp, const uint64_t meas[], uint64_t out[]) {
-    memcpy(out, meas, flp->circuit.output_len * flp->field->words * sizeof(*out));
-}
-
 void circuit_truncate_ranges(const struct flp *flp, const uint64_t meas[], uint64_t out[]) {
     const struct field_kernel *field = flp->field;
-    if (flp->circuit.bits == 1) { /* a bit counts 1 */
-        circuit_truncate_prefix(flp, meas, out);
-        return;
-    }
     for (size_t i = 0; i < flp->circuit.output_len; i++) {
         flp_decode_range(flp, field_at_const(field, meas, i * flp->circuit.bits),
                          field_at(field, out, i));

@@ -87,6 +87,10 @@ size_t flp_meas_room(const struct flp *flp) {
     return chunks > flp->circuit.meas_len ? chunks : flp->circuit.meas_len;
 }
 
+size_t flp_output_room(const struct flp *flp) {
+    return flp->circuit.truncate == NULL ? flp_meas_room(flp) : flp->circuit.output_len;
+}
+
 struct status flp_work_init(struct flp_work *work, const struct flp *flp, struct arena *arena) {
     const size_t p = flp->wire_len, outputs = flp->circuit.eval_len + 1;
     const struct {

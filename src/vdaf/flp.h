@@ -64,6 +64,7 @@ struct circuit {
     unsigned bits;
     uint64_t last_weight;
     void (*eval)(const struct flp *flp, const struct flp_eval *eval, uint64_t out[]);
+    /* The output share, or NULL if that is where the measurement begins. */
     void (*truncate)(const struct flp *flp, const uint64_t meas[], uint64_t out[]);
 };
 
@@ -101,6 +102,8 @@ struct status flp_work_init(struct flp_work *work, const struct flp *flp, struct
 /* Room for a measurement: at least meas_len, for gadgets read whole chunks.
  * Elements from meas_len on must be zero. */
 size_t flp_meas_room(const struct flp *flp);
+/* Room for an output share, or for the measurement that it is part of. */
+size_t flp_output_room(const struct flp *flp);
 
 /* `joint_rand` holds factors; it may be NULL if the circuit takes none.
  * flp_query() gives the lanes whose test point is a root of unity. */

@@ -59,7 +59,8 @@ struct verify_batch {
     struct arena arena;
 };
 
-/* Room for more output shares; its vector is for the caller to fill. */
+/* Room for more output shares, of flp_output_room() elements; its vector is for
+ * the caller to fill. */
 struct status verify_outputs_new(struct verify_batch *batch, struct verify_outputs **out);
 /* Gives the next lane to a report. */
 void verify_outputs_assign(struct verify_batch *batch, struct verify_outputs *outputs,

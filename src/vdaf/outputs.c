@@ -10,7 +10,7 @@ struct status verify_outputs_new(struct verify_batch *batch, struct verify_outpu
     if (outputs == NULL) {
         return FAIL(NO_MEMORY);
     }
-    outputs->vector = arena_reserve(&batch->arena, flp->circuit.output_len * flp->field->words,
+    outputs->vector = arena_reserve(&batch->arena, flp_output_room(flp) * flp->field->words,
                                     sizeof(uint64_t));
     if (outputs->vector == NULL) {
         return FAIL(NO_MEMORY);

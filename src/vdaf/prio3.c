@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-struct status prio3_work_init(struct prio3_work *work, const struct vdaf *vdaf) {
+struct status prio3_work_init(struct prio3_work *work, const struct vdaf *vdaf, bool with_meas) {
     const struct flp *flp = &vdaf->flp;
     const size_t words = flp->field->words, proofs = vdaf->proofs;
     const size_t rands = flp->prove_rand_len > flp->query_rand_len ? flp->prove_rand_len
@@ -13,7 +13,7 @@ struct status prio3_work_init(struct prio3_work *work, const struct vdaf *vdaf) 
         uint64_t **vector;
         size_t len;
     } wanted[] = {
-        {&work->meas, flp_meas_room(flp)},
+        {&work->meas, with_meas ? flp_meas_room(flp) : 0},
         {&work->proofs, proofs * flp->proof_len},
         {&work->joint_rands, proofs * flp->circuit.joint_rand_len},
         {&work->rands, proofs * rands},
@@ -21,7 +21,7 @@ struct status prio3_work_init(struct prio3_work *work, const struct vdaf *vdaf) 
     };
     bool complete = status_ok(flp_work_init(&work->flp, flp, &work->arena));
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        *wanted[i].vector = arena_alloc(&work->arena, wanted[i].len * words, sizeof(uint64_t));
+        *wanted[i].vector = arena_reserve(&work->arena, wanted[i].len * words, sizeof(uint64_t));
         complete = complete && *wanted[i].vector != NULL;
     }
     work->sponge = ARENA_NEW(&work->arena, struct turboshake);
@@ -29,7 +29,17 @@ struct status prio3_work_init(struct prio3_work *work, const struct vdaf *vdaf) 
         prio3_work_release(work);
         return FAIL(NO_MEMORY);
     }
+    if (with_meas) {
+        prio3_clear_padding(vdaf, work->meas);
+    }
     return OK;
+}
+
+void prio3_clear_padding(const struct vdaf *vdaf, uint64_t meas[]) {
+    const struct flp *flp = &vdaf->flp;
+    const size_t len = flp->circuit.meas_len;
+    memset(field_at(flp->field, meas, len), 0,
+           (flp_meas_room(flp) - len) * flp->field->words * sizeof(*meas));
 }
 
 void prio3_work_release(struct prio3_work *work) { arena_release(&work->arena); }

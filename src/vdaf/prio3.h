@@ -38,7 +38,10 @@ struct prio3_work {
     uint8_t zeros[XOF_SEED_SIZE];
 };
 
-struct status prio3_work_init(struct prio3_work *work, const struct vdaf *vdaf);
+/* Without room for a measurement, `meas` is for the caller to set. */
+struct status prio3_work_init(struct prio3_work *work, const struct vdaf *vdaf, bool with_meas);
+/* Zeros after the meas_len elements of a measurement. */
+void prio3_clear_padding(const struct vdaf *vdaf, uint64_t meas[]);
 void prio3_work_release(struct prio3_work *work);
 
 /* All of an input but the binder, for a group of lanes. */

@@ -219,7 +219,7 @@ static void shard_group(struct prio3_work *work, const struct shard_group *group
 struct status prio3_shard(const struct vdaf *vdaf, const struct shard_input inputs[],
                           size_t count, struct arena *arena, struct shard_output outputs[]) {
     struct prio3_work work;
-    TRY(prio3_work_init(&work, vdaf));
+    TRY(prio3_work_init(&work, vdaf, true));
     struct shard_group group;
     struct lane_group lanes;
     uint64_t *helper, *values[SIMD_LANES_MAX];

@@ -86,6 +86,10 @@ static struct group_faults init_group(struct prio3_work *work, unsigned share,
     const struct field_kernel *field = flp->field;
     const uint8_t *blind[SIMD_LANES_MAX];
     struct group_faults faults = {0, 0};
+    if (flp->circuit.truncate == NULL) { /* the output shares are in it */
+        work->meas = out->outputs->vector;
+        prio3_clear_padding(vdaf, work->meas);
+    }
     faults.undecodable = expand_share(work, share, in, blind);
     if (prio3_has_joint_rand(vdaf)) {
         derive_joint_rand(work, share, in, blind, out);
@@ -104,7 +108,9 @@ static struct group_faults init_group(struct prio3_work *work, unsigned share,
                       field_at(field, work->verifiers, i * flp->verifier_len));
     }
     field->encode(out->share, work->verifiers, flp->verifier_len * vdaf->proofs);
-    flp->circuit.truncate(flp, work->meas, out->outputs->vector);
+    if (flp->circuit.truncate != NULL) {
+        flp->circuit.truncate(flp, work->meas, out->outputs->vector);
+    }
     return faults;
 }
 
@@ -168,7 +174,7 @@ static void settle_group(struct verify_batch *batch, const struct lane_group *gr
 struct status prio3_verify_init(struct verify_batch *batch, const struct verify_input inputs[]) {
     const struct vdaf *vdaf = batch->vdaf;
     struct prio3_work work;
-    TRY(prio3_work_init(&work, vdaf));
+    TRY(prio3_work_init(&work, vdaf, vdaf->flp.circuit.truncate != NULL));
     struct status status = OK;
     struct lane_item *items = ARENA_ARRAY(&work.arena, struct lane_item, batch->count);
     size_t count = 0;
@@ -282,7 +288,7 @@ struct status prio3_shares_to_message(const struct vdaf *vdaf, struct span agg_p
                                       enum status_code verdicts[]) {
     (void)agg_param;
     struct prio3_work work;
-    TRY(prio3_work_init(&work, vdaf));
+    TRY(prio3_work_init(&work, vdaf, false));
     struct status status = OK;
     struct lane_item *items = ARENA_ARRAY(&work.arena, struct lane_item, count);
     size_t eligible = 0;

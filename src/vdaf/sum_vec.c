@@ -17,9 +17,9 @@ struct status sum_vec_configure(const uint64_t params[], struct circuit *out) {
         .output_len = params[LENGTH],
         .eval_len = 1,
         .eval = circuit_eval_sum,
-        .truncate = circuit_truncate_ranges,
     };
     circuit_set_range(out, params[MAX_MEASUREMENT]);
+    out->truncate = out->bits > 1 ? circuit_truncate_ranges : NULL; /* a bit counts 1 */
     out->meas_len = out->length * out->bits;
     return circuit_range_checks(out, params[CHUNK_LENGTH]);
 }

@@ -85,7 +85,6 @@ static inline uint64_t circuit_at_most(uint64_t a, uint64_t b) {
 void circuit_eval_sum(const struct flp *flp, const struct flp_eval *eval, uint64_t out[]);
 /* For circuit.truncate: the first output_len elements; or a range of `bits`
  * elements for each. */
-void circuit_truncate_prefix(const struct flp *flp, const uint64_t meas[], uint64_t out[]);
 void circuit_truncate_ranges(const struct flp *flp, const uint64_t meas[], uint64_t out[]);
 /* For measurement_len: one; or as many as `length` says. */
 size_t circuit_one_value(const struct circuit *circuit);

@@ -14,7 +14,6 @@ static struct status configure(const uint64_t params[], struct circuit *out) {
         .output_len = 1,
         .eval_len = 1,
         .eval = eval,
-        .truncate = circuit_truncate_prefix,
     };
     TRY(circuit_range_checks(out, 1));
     out->joint_rand_len = 0;

@@ -27,7 +27,6 @@ static struct status configure(const uint64_t params[], struct circuit *out) {
         .output_len = params[LENGTH],
         .eval_len = 2,
         .eval = eval,
-        .truncate = circuit_truncate_prefix,
     };
     return circuit_range_checks(out, params[CHUNK_LENGTH]);
 }

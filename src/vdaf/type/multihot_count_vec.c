@@ -34,7 +34,6 @@ static struct status configure(const uint64_t params[], struct circuit *out) {
         .output_len = params[LENGTH],
         .eval_len = 2,
         .eval = eval,
-        .truncate = circuit_truncate_prefix,
     };
     circuit_set_range(out, params[MAX_WEIGHT]);
     out->meas_len = out->length + out->bits;

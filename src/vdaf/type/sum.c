@@ -21,9 +21,9 @@ static struct status configure(const uint64_t params[], struct circuit *out) {
         .polynomial = {0, -1, 1},
         .output_len = 1,
         .eval = eval,
-        .truncate = circuit_truncate_ranges,
     };
     circuit_set_range(out, params[0]);
+    out->truncate = out->bits > 1 ? circuit_truncate_ranges : NULL; /* a bit counts 1 */
     out->calls = out->meas_len = out->eval_len = out->bits;
     return OK;
 }
