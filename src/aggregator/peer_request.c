@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "dap/problem.h"
-#include "dap/retry_after.h"
+#include "wire/retry_after.h"
 
 enum {
     REQUEST_TIMEOUT_MS = 120 * 1000,

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "dap/hpke_choice.h"
-#include "dap/retry_after.h"
 #include "dap/url.h"
+#include "wire/retry_after.h"
 
 static struct status client_open(struct moiety_client *client, const struct moiety_task *task) {
     TRY(description_open(task, &client->arena, &client->task, &client->vdaf));

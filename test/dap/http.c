@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "dap/media_type.h"
-#include "dap/retry_after.h"
+#include "wire/retry_after.h"
 
 Test(media_type, names_of_the_draft) {
     cr_expect_str_eq(media_type_string(MEDIA_HPKE_CONFIG_LIST),

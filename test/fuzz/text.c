@@ -6,9 +6,9 @@
 
 #include "dap/media_type.h"
 #include "dap/problem.h"
-#include "dap/retry_after.h"
 #include "dap/url.h"
 #include "fuzz/mutator.h"
+#include "wire/retry_after.h"
 
 enum { ROUNDS = 20000, MAX_SIZE = 512 };
 

@@ -4,9 +4,9 @@
 #include "dap/batch.h"
 #include "dap/binding.h"
 #include "dap/media_type.h"
-#include "dap/retry_after.h"
 #include "doctor.h"
 #include "hpke/provider/default.h"
+#include "wire/retry_after.h"
 #include "wire/writer.h"
 
 #include <unistd.h>

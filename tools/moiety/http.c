@@ -9,8 +9,8 @@
 #include "cli.h"
 #include "dap/media_type.h"
 #include "dap/problem.h"
-#include "dap/retry_after.h"
 #include "hpke/provider/default.h"
+#include "wire/retry_after.h"
 
 bool cli_http_start(struct cli_http *http) {
     const struct http_client_config config = {.allow_plain_http = http->allow_plain_http,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dap/retry_after.h"
+#include "wire/retry_after.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef MOIETY_DAP_RETRY_AFTER_H
-#define MOIETY_DAP_RETRY_AFTER_H
+#ifndef MOIETY_WIRE_RETRY_AFTER_H
+#define MOIETY_WIRE_RETRY_AFTER_H
 
 #include "base/bytes.h"
 
