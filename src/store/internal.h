@@ -12,9 +12,11 @@
 
 struct store {
     const struct sql_driver *driver;
+    const struct sql_migration *migrations; /* of its schema, for this driver */
+    size_t migration_count;
     struct sql_pool *pool;
     const struct clock *clock;
-    struct seal_ring *ring;
+    struct seal_ring *ring; /* NULL in a database of another layer's */
     bool read_only;
     _Atomic int64_t last_number; /* see store_number() */
     _Atomic uint32_t turn;       /* chooses the shard of each transaction */
@@ -35,6 +37,10 @@ struct store_tx {
  * process never repeats one; two processes might, so an insert asks for the
  * next one on conflict. */
 int64_t store_number(struct store *store);
+
+/* Fails the transaction with STORE_BUSY, for good: it is run again. For who finds
+ * that what it needs is another's just now. */
+struct status tx_lost(struct store_tx *tx);
 
 /* ---- Tasks (task.c) ------------------------------------------------------- */
 

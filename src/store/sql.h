@@ -143,6 +143,23 @@ struct sql_driver {
 extern const struct sql_driver sqlite_driver;
 extern const struct sql_driver postgres_driver;
 
+/* ---- Other layers' databases ------------------------------------------------- */
+
+/* The scripts that make another layer's tables in one kind of database. */
+struct sql_schema {
+    const char *scheme; /* of a driver */
+    const struct sql_migration *migrations;
+    size_t migration_count;
+};
+
+/* Opens a database that holds that schema instead of the aggregator's, and
+ * creates it as store_open() does. Of the calls in store.h it takes store_run()
+ * and store_close(); what is in its tables is the caller's, through the calls
+ * below. `options` needs no wrapping keys, since nothing is sealed.
+ * INVALID_ARGUMENT for a kind of database that no schema is given for. */
+struct status sql_open(const char *url, const struct store_options *options,
+                       const struct sql_schema schemas[], size_t count, struct store **out);
+
 /* ---- What the store's logic calls (sql.c) ----------------------------------- */
 
 /*

@@ -96,8 +96,8 @@ struct migration {
     int from, to;
 };
 
-static int version_newest(const struct sql_driver *driver) {
-    return driver->migrations[driver->migration_count - 1].version;
+static int version_newest(const struct store *store) {
+    return store->migrations[store->migration_count - 1].version;
 }
 
 static struct status version_read(struct store_tx *tx, void *argument) {
@@ -107,22 +107,23 @@ static struct status version_read(struct store_tx *tx, void *argument) {
 /* One step a transaction; the version is read inside it, since another process
  * may be migrating too. */
 static struct status migrate_step(struct store_tx *tx, void *argument) {
-    const struct sql_driver *driver = tx->store->driver;
+    const struct store *store = tx->store;
+    int newest = version_newest(store);
     int *version = argument;
     int before;
-    TRY(driver->version_get(tx->sql, &before));
-    if (before < version_newest(driver)) {
-        TRY(driver->script(tx->sql, driver->migrations[before].script));
-        TRY(driver->version_set(tx->sql, before + 1));
+    TRY(store->driver->version_get(tx->sql, &before));
+    if (before < newest) {
+        TRY(store->driver->script(tx->sql, store->migrations[before].script));
+        TRY(store->driver->version_set(tx->sql, before + 1));
     }
-    *version = before < version_newest(driver) ? before + 1 : before;
+    *version = before < newest ? before + 1 : before;
     return OK;
 }
 
 static struct status migrate(struct store *store, struct migration *migration) {
     TRY(store_run(store, STORE_READ, version_read, &migration->from));
     migration->to = migration->from;
-    while (migration->to < version_newest(store->driver)) {
+    while (migration->to < version_newest(store)) {
         TRY(store_run(store, STORE_WRITE, migrate_step, &migration->to));
     }
     return OK;
@@ -135,10 +136,10 @@ static struct status schema_check(struct store *store, const struct store_option
     if (migration.from == 0 && options->create && !options->read_only) {
         return migrate(store, &migration);
     }
-    if (migration.from != version_newest(store->driver)) {
+    if (migration.from != version_newest(store)) {
         log_event(LOG_ERROR, "the database has another schema version",
                   LOG_INT("database", migration.from),
-                  LOG_INT("program", version_newest(store->driver)));
+                  LOG_INT("program", version_newest(store)));
         return FAIL(STORE_SCHEMA);
     }
     return OK;
@@ -184,7 +185,24 @@ struct status store_reseal(struct store *store, size_t *rewrapped) {
 
 /* ---- Open and close --------------------------------------------------------------- */
 
+/* The scripts of a schema for the driver that was chosen. */
+static struct status schema_choose(struct store *store, const struct sql_schema schemas[],
+                                   size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(schemas[i].scheme, store->driver->scheme) == 0) {
+            store->migrations = schemas[i].migrations;
+            store->migration_count = schemas[i].migration_count;
+            return OK;
+        }
+    }
+    log_event(LOG_ERROR, "this program keeps nothing in such a database",
+              LOG_STRING("kind", store->driver->scheme));
+    return FAIL(INVALID_ARGUMENT);
+}
+
+/* With `schemas`, a database of another layer's: nothing in it is sealed. */
 static struct status store_connect(const char *url, const struct store_options *options,
+                                   const struct sql_schema schemas[], size_t schema_count,
                                    struct store **out) {
     const char *address;
     struct store *store = calloc(1, sizeof *store);
@@ -196,9 +214,15 @@ static struct status store_connect(const char *url, const struct store_options *
     store->turn = randombytes_random();
     struct status status;
     TRY_GOTO(status, url_split(url, &store->driver, &address), exit);
-    TRY_GOTO(status,
-             seal_ring_new(options->wrapping_keys, options->wrapping_key_count, &store->ring),
-             exit);
+    if (schemas != NULL) {
+        TRY_GOTO(status, schema_choose(store, schemas, schema_count), exit);
+    } else {
+        store->migrations = store->driver->migrations;
+        store->migration_count = store->driver->migration_count;
+        TRY_GOTO(status,
+                 seal_ring_new(options->wrapping_keys, options->wrapping_key_count, &store->ring),
+                 exit);
+    }
     TRY_GOTO(status, store->driver->open(address, options, &store->pool), exit);
     *out = store;
     store = NULL;
@@ -209,11 +233,24 @@ exit:
 
 struct status store_open(const char *url, const struct store_options *options, struct store **out) {
     struct store *store;
-    TRY(store_connect(url, options, &store));
+    TRY(store_connect(url, options, NULL, 0, &store));
     struct status status = schema_check(store, options);
     if (status_ok(status)) {
         status = ring_open(store);
     }
+    if (!status_ok(status)) {
+        store_close(store);
+        return status;
+    }
+    *out = store;
+    return OK;
+}
+
+struct status sql_open(const char *url, const struct store_options *options,
+                       const struct sql_schema schemas[], size_t count, struct store **out) {
+    struct store *store;
+    TRY(store_connect(url, options, schemas, count, &store));
+    struct status status = schema_check(store, options);
     if (!status_ok(status)) {
         store_close(store);
         return status;
@@ -237,7 +274,7 @@ struct status store_migrate(const char *url, const struct store_options *options
                             int *to) {
     struct store *store;
     struct migration migration;
-    TRY(store_connect(url, options, &store));
+    TRY(store_connect(url, options, NULL, 0, &store));
     struct status status = migrate(store, &migration);
     store_close(store);
     TRY(status);
