@@ -3,8 +3,8 @@
 #define MOIETY_TEST_PRIMITIVE_FIELD_SUPPORT_H
 
 #include <criterion/criterion.h>
-#include <gmp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "primitive/kernels.h"
 
@@ -32,17 +32,6 @@ static inline const struct field_kernel *field_tested(int i) {
             body;                                                 \
         }                                                         \
     }
-
-static inline void mpz_set_value(mpz_t out, field_value value) {
-    const uint64_t words[2] = {(uint64_t)value, (uint64_t)(value >> 64)};
-    mpz_import(out, 2, -1, sizeof(words[0]), 0, 0, words);
-}
-
-static inline field_value mpz_get_value(const mpz_t value) {
-    uint64_t words[2] = {0, 0};
-    mpz_export(words, NULL, -1, sizeof(words[0]), 0, 0, value);
-    return (field_value)words[1] << 64 | words[0];
-}
 
 /* A vector in memory of its own. */
 static inline uint64_t *vector_new(const struct field_kernel *field, size_t n) {
