@@ -134,6 +134,7 @@ extern const struct field_kernel field64_avx2;
 extern const struct field_kernel field128_avx2;
 extern const struct field_kernel field64_avx512;
 extern const struct field_kernel field128_avx512;
+extern const struct field_kernel field64_ifma_avx512;
 extern const struct field_kernel field128_ifma_avx512;
 #elif defined(__aarch64__)
 extern const struct field_kernel field64_neon;

@@ -62,6 +62,7 @@ static inline void loose_store(uint64_t *to, element a) {
     }
 }
 
+#define TOP_MIN ((uint64_t)(MODULUS >> 64))
 /* Stored words as the wire has them: marks the lanes that aren't below the
  * modulus, and clears them. */
 static inline void words_check(uint64_t *words, lane *bad) {

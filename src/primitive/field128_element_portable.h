@@ -55,6 +55,7 @@ static inline element masked_load(const uint64_t *from, lane mask) {
 }
 static inline element loose_load(const uint64_t *from) { return element_load(from); }
 static inline void loose_store(uint64_t *to, element a) { element_store(to, a); }
+#define TOP_MIN ((uint64_t)(MODULUS >> 64))
 static inline void words_check(uint64_t *words, lane *bad) {
     uint64_t carry = 0;
     (void)add_carry(words[0], R_LOW, &carry);

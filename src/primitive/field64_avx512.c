@@ -2,5 +2,5 @@
 #include "simd/avx512.h"
 
 #include "primitive/field.h"
-#include "primitive/field64_element.h"
+#include "primitive/field64_element_64.h"
 #include "primitive/field_kernel.h"

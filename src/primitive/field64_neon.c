@@ -2,5 +2,5 @@
 #include "simd/neon.h"
 
 #include "primitive/field.h"
-#include "primitive/field64_element.h"
+#include "primitive/field64_element_64.h"
 #include "primitive/field_kernel.h"

@@ -25,17 +25,34 @@ static inline element constant_at(const uint64_t constants[], size_t i) {
     return constant_load(constants + i * LIMBS);
 }
 
-static lane_mask sample(uint64_t out[], const uint64_t words[], size_t n) {
+/* Clears what isn't below the modulus and gives its lanes. `top` is the largest
+ * of the highest words: an element whose highest is below TOP_MIN is below the
+ * modulus, so that the rest is hardly ever looked at. */
+static lane_mask check(uint64_t out[], size_t n, lane top) {
+    if (lane_nonzero(lane_lt(lane_splat(TOP_MIN - 1), top)) == 0) {
+        return 0;
+    }
     lane bad = lane_splat(0);
     for (size_t i = 0; i < n; i++) {
-        memcpy(out + i * WORDS, words + i * WORDS, sizeof(uint64_t[WORDS]));
         words_check(out + i * WORDS, &bad);
     }
     return lane_nonzero(bad);
 }
 
+static lane_mask sample(uint64_t out[], const uint64_t words[], size_t n) {
+    lane top = lane_splat(0);
+    for (size_t i = 0; i < n; i++, out += WORDS, words += WORDS) {
+        for (size_t word = 0; word < WORDS; word += LANES) {
+            const lane a = lane_load(words + word);
+            lane_store(out + word, a);
+            top = word + LANES == WORDS ? lane_max(top, a) : top;
+        }
+    }
+    return check(out - n * WORDS, n, top);
+}
+
 static lane_mask decode(uint64_t out[], const uint8_t *const in[], size_t n) {
-    lane bad = lane_splat(0);
+    lane top = lane_splat(0);
     const uint8_t *at[LANES];
     for (size_t i = 0; i < n; i += DECODE_BLOCK) {
         const size_t size = n - i < DECODE_BLOCK ? n - i : DECODE_BLOCK;
@@ -44,10 +61,10 @@ static lane_mask decode(uint64_t out[], const uint8_t *const in[], size_t n) {
         }
         words_gather(out + i * WORDS, at, size * LIMBS);
         for (size_t j = i; j < i + size; j++) {
-            words_check(out + j * WORDS, &bad);
+            top = lane_max(top, lane_load(out + (j + 1) * WORDS - LANES));
         }
     }
-    return lane_nonzero(bad);
+    return check(out, n, top);
 }
 
 static void encode(uint8_t *const out[], const uint64_t in[], size_t n) {
@@ -195,9 +212,10 @@ static void lagrange(uint64_t out[], const uint64_t t[], const uint64_t scale_fa
         const size_t step = n / (2 * half) * stride;
         for (size_t i = 0; i < half; i++) {
             /* 1 / root^i = root^(n - i), where root^n = 1 */
-            const element inverse = constant_at(roots, i == 0 ? 0 : (2 * half - i) * step);
             const element parent = get(out, i);
-            const element y = element_mul(loose_mul(parent, inverse), power);
+            const element turned =
+                i == 0 ? parent : loose_mul(parent, constant_at(roots, (2 * half - i) * step));
+            const element y = element_mul(turned, power);
             put(out, i, element_add(parent, y));
             put(out, i + half, element_sub(parent, y));
         }

@@ -13,7 +13,7 @@ static const struct kernels avx512 = {
     SIMD_AVX512, 8, &keccak_avx512, &field64_avx512, &field128_avx512,
 };
 static const struct kernels avx512_ifma = {
-    SIMD_AVX512, 8, &keccak_avx512, &field64_avx512, &field128_ifma_avx512,
+    SIMD_AVX512, 8, &keccak_avx512, &field64_ifma_avx512, &field128_ifma_avx512,
 };
 #elif defined(__aarch64__)
 static const struct kernels neon = {

@@ -51,6 +51,7 @@ static inline lane lane_add_if_lt(lane sum, lane a, lane b, lane x) {
 static inline lane lane_sub_if_lt(lane sum, lane a, lane b, lane x) {
     return _mm512_mask_sub_epi64(sum, _mm512_cmplt_epu64_mask(a, b), sum, x);
 }
+static inline lane lane_max(lane a, lane b) { return _mm512_max_epu64(a, b); }
 static inline lane lane_mul_32(lane a, lane b) { return _mm512_mul_epu32(a, b); }
 /* The low 64 bits of each product, in one instruction: for a constant factor
  * GCC makes shifts and additions of the intrinsic. */

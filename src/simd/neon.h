@@ -47,6 +47,7 @@ static inline lane lane_add_if_lt(lane sum, lane a, lane b, lane x) {
 static inline lane lane_sub_if_lt(lane sum, lane a, lane b, lane x) {
     return lane_sub(sum, lane_and(x, lane_lt(a, b)));
 }
+static inline lane lane_max(lane a, lane b) { return lane_select(lane_lt(a, b), b, a); }
 static inline lane lane_mul_32(lane a, lane b) { return vmull_u32(vmovn_u64(a), vmovn_u64(b)); }
 static inline lane lane_mul_wide(lane a, lane b, lane *high) {
     const lane low_word = lane_splat(UINT32_MAX);

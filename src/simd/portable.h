@@ -69,6 +69,9 @@ static inline lane lane_add_if_lt(lane sum, lane a, lane b, lane x) {
 static inline lane lane_sub_if_lt(lane sum, lane a, lane b, lane x) {
     return lane_sub(sum, lane_and(x, lane_lt(a, b)));
 }
+static inline lane lane_max(lane a, lane b) { return lane_select(lane_lt(a, b), b, a); }
+/* The product of the low 32 bits of each. */
+static inline lane lane_mul_32(lane a, lane b) { return (uint64_t)(uint32_t)a * (uint32_t)b; }
 /* The low 64 bits of each product; the high ones in *high. */
 static inline lane lane_mul_wide(lane a, lane b, lane *high) {
     unsigned __int128 product = (unsigned __int128)a * b;
