@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/secret.h"
 
 static int hex_digit(uint8_t c) {
@@ -39,7 +40,7 @@ struct status keyfile_read(const char *path, uint8_t key[KEYFILE_KEY_SIZE], stru
     struct arena arena = ARENA_INIT; /* wiped when released */
     struct span text;
     struct stat about;
-    struct status status = schema_read_file(path, KEYFILE_MAX, &arena, &text);
+    struct status status = file_read(path, KEYFILE_MAX, &arena, &text);
     if (!status_ok(status)) {
         schema_complain(errors, path, 0, "the key can't be read: %s%s",
                         status.code == STATUS_NOT_FOUND ? "no such file" : status_text(status.code),

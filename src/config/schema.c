@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/schema.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <yaml.h>
 
+#include "base/file.h"
 #include "config/scalar.h"
 
 /* What the whole load shares. */
@@ -395,55 +392,11 @@ struct status schema_parse(const struct schema_field fields[], struct span text,
     return status;
 }
 
-static struct status read_all(int fd, size_t max, struct arena *arena, struct span *out) {
-    struct stat about;
-    if (fstat(fd, &about) != 0 || S_ISDIR(about.st_mode)) {
-        return FAIL(IO);
-    }
-    if (about.st_size < 0 || (uint64_t)about.st_size > max) {
-        return FAIL(TOO_LARGE);
-    }
-    size_t size = (size_t)about.st_size;
-    uint8_t *data = arena_alloc(arena, size + 1, 1);
-    if (data == NULL) {
-        return FAIL(NO_MEMORY);
-    }
-    size_t len = 0;
-    while (len < size) {
-        ssize_t got = read(fd, data + len, size - len);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return FAIL(IO);
-        }
-        if (got == 0) {
-            break;
-        }
-        len += (size_t)got;
-    }
-    *out = span_of(data, len);
-    return OK;
-}
-
-struct status schema_read_file(const char *path, size_t max, struct arena *arena,
-                               struct span *out) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return errno == ENOENT                     ? FAIL(NOT_FOUND)
-               : errno == EACCES || errno == EPERM ? FAIL(PERMISSION_DENIED)
-                                                   : FAIL(IO);
-    }
-    struct status status = read_all(fd, max, arena, out);
-    close(fd);
-    return status;
-}
-
 struct status schema_load(const struct schema_field fields[], const char *path, struct arena *arena,
                           void *out, struct buffer *errors) {
     enum { CONFIG_MAX = 1 << 20 };
     struct span text;
-    struct status status = schema_read_file(path, CONFIG_MAX, arena, &text);
+    struct status status = file_read(path, CONFIG_MAX, arena, &text);
     if (status.code == STATUS_NO_MEMORY) {
         return status;
     }

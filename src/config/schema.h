@@ -77,8 +77,4 @@ void schema_complain(struct buffer *errors, const char *name, size_t line, const
  * may be left out commented out. */
 struct status schema_print_sample(const struct schema_field fields[], struct buffer *out);
 
-/* Reads a whole file of at most `max` bytes into the arena. IO,
- * PERMISSION_DENIED, NOT_FOUND, TOO_LARGE. */
-struct status schema_read_file(const char *path, size_t max, struct arena *arena, struct span *out);
-
 #endif

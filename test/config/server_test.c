@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "config/keyfile.h"
 #include "config/server.h"
 
@@ -99,7 +100,7 @@ Test(server, sample) {
     struct server_config config;
     struct span committed;
     cr_assert(status_ok(server_config_sample(&sample)));
-    cr_assert(status_ok(schema_read_file(MOIETY_SAMPLE, 1 << 20, &arena, &committed)));
+    cr_assert(status_ok(file_read(MOIETY_SAMPLE, 1 << 20, &arena, &committed)));
     cr_assert(span_equal_vartime(committed, buffer_span(&sample)),
               "run: moietyd --print-config > docs/moietyd.yaml");
     cr_assert(buffer_append_u8(&sample, 0).code == STATUS_OK);

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "config/scalar.h"
 #include "support/database.h"
@@ -157,49 +154,4 @@ const char *cli_format_count(uint64_t value, char text[CLI_COUNT_MAX]) {
     }
     text[at] = '\0';
     return text;
-}
-
-static struct status write_whole(int fd, struct span content) {
-    while (content.len > 0) {
-        ssize_t written = write(fd, content.data, content.len);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written < 0) {
-            return FAIL(IO);
-        }
-        content = span_of(content.data + written, content.len - (size_t)written);
-    }
-    return fsync(fd) == 0 ? OK : FAIL(IO);
-}
-
-struct status cli_create_file(const char *path, struct span content, unsigned mode) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
-    if (fd < 0) {
-        return errno == EEXIST                     ? FAIL(CONFLICT)
-               : errno == EACCES || errno == EPERM ? FAIL(PERMISSION_DENIED)
-                                                   : FAIL(IO);
-    }
-    struct status status = write_whole(fd, content);
-    if (close(fd) != 0 || !status_ok(status)) {
-        unlink(path);
-        return FAIL(IO);
-    }
-    return OK;
-}
-
-struct status cli_write_file(const char *path, struct span content, unsigned mode) {
-    struct arena arena = ARENA_INIT;
-    char *temporary = arena_printf(&arena, "%s.new", path);
-    struct status status = temporary == NULL ? FAIL(NO_MEMORY) : OK;
-    if (status_ok(status)) {
-        unlink(temporary); /* what a crash left behind */
-        status = cli_create_file(temporary, content, mode);
-    }
-    if (status_ok(status) && rename(temporary, path) != 0) {
-        unlink(temporary);
-        status = FAIL(IO);
-    }
-    arena_release(&arena);
-    return status;
 }

@@ -94,9 +94,4 @@ const char *cli_format_time(uint64_t seconds, char text[CLI_TIME_MAX]);
 enum { CLI_COUNT_MAX = 32 };
 const char *cli_format_count(uint64_t value, char text[CLI_COUNT_MAX]);
 
-/* Writes a file in one piece: under another name first, then renamed. */
-struct status cli_write_file(const char *path, struct span content, unsigned mode);
-/* Fails with CONFLICT if it exists. */
-struct status cli_create_file(const char *path, struct span content, unsigned mode);
-
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cli.h"
 #include "config/schema.h"
 #include "wire/base64url.h"
@@ -39,7 +40,7 @@ static struct status read_members(const json_t *root, const uint8_t task_id[32],
 struct status collect_state_read(const char *path, const uint8_t task_id[32], struct arena *arena,
                                  struct collect_state *out) {
     struct span text;
-    TRY(schema_read_file(path, STATE_MAX, arena, &text));
+    TRY(file_read(path, STATE_MAX, arena, &text));
     json_t *root = json_loadb((const char *)text.data, text.len, 0, NULL);
     if (root == NULL) {
         return FAIL(INVALID_CONFIG);
@@ -73,7 +74,7 @@ struct status collect_state_write(const char *path, const uint8_t task_id[32],
                              "job_url", state->job_url, "stored", state->stored);
     char *text = root == NULL || task == NULL || request == NULL ? NULL : json_dumps(root, 0);
     struct status status =
-        text == NULL ? FAIL(NO_MEMORY) : cli_write_file(path, span_of_string(text), 0600);
+        text == NULL ? FAIL(NO_MEMORY) : file_replace(path, span_of_string(text), 0600);
     if (status_ok(status)) {
         status = sync_folder(path, &arena);
     }
@@ -104,7 +105,7 @@ static struct status append_durably(const char *path, struct span line) {
 struct status collect_journal_append(const char *path, const char *job_url, struct span line) {
     struct arena arena = ARENA_INIT;
     struct span journal = SPAN_EMPTY;
-    struct status status = schema_read_file(path, JOURNAL_MAX, &arena, &journal);
+    struct status status = file_read(path, JOURNAL_MAX, &arena, &journal);
     if (status.code == STATUS_NOT_FOUND) {
         status = OK;
     }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/secret.h"
 #include "cli.h"
 #include "config/keyfile.h"
@@ -99,7 +100,7 @@ static int write_files(const char *folder, struct arena *arena, struct buffer *c
     if (!status_ok(status)) {
         return cli_fail_status(status, "no configuration can be made");
     }
-    status = cli_create_file(config_file, buffer_span(config), 0644);
+    status = file_create(config_file, buffer_span(config), 0644);
     if (status.code == STATUS_CONFLICT) {
         return cli_fail("%s exists already; nothing was changed", config_file);
     }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "config/schema.h"
 #include "task_file.h"
 #include "task_lookup.h"
@@ -86,7 +87,7 @@ static struct status read_sent_token(struct arena *arena, struct span *out) {
         }
         text = span_of_string(line);
     } else {
-        TRY(schema_read_file(path, TOKEN_MAX, arena, &text));
+        TRY(file_read(path, TOKEN_MAX, arena, &text));
     }
     while (text.len > 0 && text.data[text.len - 1] <= ' ') {
         text.len--;

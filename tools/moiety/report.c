@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "cli.h"
 #include "config/schema.h"
 #include "dap/messages.h"
@@ -82,7 +83,7 @@ static int decode(const char *path, struct arena *arena) {
     struct upload_request request;
     struct status status = strcmp(path, "-") == 0
                                ? read_stream(stdin, arena, &input)
-                               : schema_read_file(path, INPUT_MAX, arena, &input);
+                               : file_read(path, INPUT_MAX, arena, &input);
     if (!status_ok(status)) {
         return cli_fail_status(status, "%s can't be read", path);
     }

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "cli.h"
 #include "config/schema.h"
 
@@ -11,7 +12,7 @@ struct status result_labels_read(const char *path, struct arena *arena, struct r
     enum { LABELS_MAX = 64 << 20 };
     struct span text;
     size_t lines = 0;
-    TRY(schema_read_file(path, LABELS_MAX, arena, &text));
+    TRY(file_read(path, LABELS_MAX, arena, &text));
     for (size_t i = 0; i < text.len; i++) {
         lines += text.data[i] == '\n';
     }

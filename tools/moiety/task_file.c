@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "aggregator/auth.h"
+#include "base/file.h"
 #include "base/secret.h"
 #include "cli.h"
 #include "config/schema.h"
@@ -174,7 +175,7 @@ static void read_root(struct file_reader *reader, const json_t *root, struct tas
 bool task_file_read(const char *path, struct arena *arena, struct task_file *out) {
     struct span text;
     json_error_t error;
-    struct status status = schema_read_file(path, FILE_MAX, arena, &text);
+    struct status status = file_read(path, FILE_MAX, arena, &text);
     if (!status_ok(status)) {
         cli_fail("%s: %s", path,
                  status.code == STATUS_NOT_FOUND ? "no such file" : status_text(status.code));
@@ -296,7 +297,7 @@ struct status task_file_write(const char *path, const struct task_file *file) {
     size_t len = strlen(text);
     text[len] = '\n'; /* in place of the terminator: files end with a line's end */
     struct status status =
-        cli_create_file(path, span_of(text, len + 1), file->kind == TASK_FILE_CLIENT ? 0644 : 0600);
+        file_create(path, span_of(text, len + 1), file->kind == TASK_FILE_CLIENT ? 0644 : 0600);
     secret_wipe(text, len + 1);
     free(text);
     return status;
