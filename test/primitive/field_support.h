@@ -10,7 +10,7 @@
 
 /* The fields of every kernel that this machine runs, or NULL: two for each lane
  * type, then what AVX-512 uses where it lacks the 52-bit multiply-add. */
-enum { FIELDS_TESTED = 2 * SIMD_TYPES + 1 };
+enum { FIELDS_TESTED = 2 * SIMD_TYPES + 2 };
 static inline const struct field_kernel *field_tested(int i) {
     const struct kernels *kernels =
         kernels_of(i < 2 * SIMD_TYPES ? (enum simd_type)(i / 2) : SIMD_AVX512);
@@ -18,8 +18,8 @@ static inline const struct field_kernel *field_tested(int i) {
         return NULL;
     }
 #if defined(__x86_64__)
-    if (i == 2 * SIMD_TYPES) {
-        return &field128_avx512;
+    if (i >= 2 * SIMD_TYPES) {
+        return i % 2 == 0 ? &field64_avx512 : &field128_avx512;
     }
 #endif
     return i % 2 == 0 ? kernels->field64 : kernels->field128;
