@@ -229,54 +229,6 @@ struct status segments_write(struct store_tx *tx, const struct task_row *task,
     return OK;
 }
 
-/* ---- Taking --------------------------------------------------------------------- */
-
-struct status segments_take(struct store_tx *tx, const struct task_row *task, size_t max,
-                            int64_t now, struct segment_ranges *out) {
-    struct segment_range *ranges = NULL;
-    size_t capacity = 0;
-    size_t count = 0;
-    size_t taken = 0;
-    struct status status = OK;
-    struct sql_rows rows = sql_rows_open(
-        tx,
-        "SELECT number, report_count, unassigned FROM segment WHERE task = $1 AND unassigned > 0"
-        " AND not_before <= $2 AND epoch >= $3 ORDER BY stored_at, number LIMIT $4" SQL_SKIP_LOCKED,
-        SQL_VALUES(sql_of_int(task->number), sql_of_int(now), sql_of_u64(task->watermark),
-                   sql_of_limit(max)));
-    while (taken < max && sql_rows_next(&rows)) {
-        if (count == capacity) {
-            size_t more = capacity == 0 ? 16 : 2 * capacity;
-            struct segment_range *grown = ARENA_ARRAY(&tx->scratch, struct segment_range, more);
-            if (grown == NULL) {
-                status = FAIL(NO_MEMORY);
-                break;
-            }
-            if (count > 0) {
-                memcpy(grown, ranges, count * sizeof *grown);
-            }
-            ranges = grown;
-            capacity = more;
-        }
-        uint32_t unassigned = (uint32_t)sql_int(&rows, 2);
-        uint32_t take = unassigned < max - taken ? unassigned : (uint32_t)(max - taken);
-        ranges[count++] = (struct segment_range){
-            sql_int(&rows, 0), (uint32_t)sql_int(&rows, 1) - unassigned, take};
-        taken += take;
-    }
-    TRY(sql_rows_close(&rows, status));
-    for (size_t i = 0; i < count; i++) {
-        TRY(sql_run(tx, NULL, "UPDATE segment SET unassigned = unassigned - $1 WHERE number = $2",
-                    SQL_VALUES(sql_of_int(ranges[i].count), sql_of_int(ranges[i].segment))));
-    }
-    if (taken > 0) {
-        struct usage_change change = {.unassigned = -(int64_t)taken};
-        TRY(usage_add(tx, task, &change));
-    }
-    *out = (struct segment_ranges){ranges, count};
-    return OK;
-}
-
 /* ---- Reading -------------------------------------------------------------------- */
 
 /* Skips to the range and copies its reports. */

@@ -39,7 +39,8 @@ struct status segments_write(struct store_tx *tx, const struct task_row *task,
                              const struct store_report *const reports[], size_t count,
                              int64_t stored_at, int64_t not_before);
 /* Takes up to `max` waiting reports that may be assigned at `now`, the longest
- * waiting first. None gives no ranges. */
+ * waiting first, without waiting for what others are taking (segment_take.c).
+ * None gives no ranges; STORE_BUSY if others hold all there is. */
 struct status segments_take(struct store_tx *tx, const struct task_row *task, size_t max,
                             int64_t now, struct segment_ranges *out);
 /* The reports of the ranges, in their order. */

@@ -10,6 +10,8 @@ static struct status tx_note(struct store_tx *tx, struct status status) {
     return status;
 }
 
+struct status tx_lost(struct store_tx *tx) { return tx_note(tx, FAIL(STORE_BUSY)); }
+
 /* No statement reaches the database after one has failed: PostgreSQL would
  * refuse it, and SQLite must not differ. */
 static struct status tx_check(const struct store_tx *tx) {

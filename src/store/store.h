@@ -260,9 +260,11 @@ struct store_member {
 };
 
 /* Takes up to `max_reports` unassigned reports of one task, the longest waiting
- * first, or NOT_FOUND if it has none that may be assigned at `now`. They may be
- * of several epochs, none behind the watermark. `batch_id` may be NULL. Making
- * a job counts as its first attempt. */
+ * first, or NOT_FOUND if it has none that may be assigned at `now`. Reports that
+ * another replica is taking are passed over; if there are no others, the
+ * transaction is run again when those are settled. They may be of several
+ * epochs, none behind the watermark. `batch_id` may be NULL. Making a job counts
+ * as its first attempt. */
 struct status store_job_create(struct store_tx *tx, struct arena *arena,
                                const uint8_t task_id[STORE_TASK_ID_SIZE],
                                const uint8_t *batch_id, struct span agg_param,

@@ -191,19 +191,15 @@ static struct status take_run(struct store_tx *tx, void *argument) {
                             fixture_now, argument);
 }
 
+/* NOT_FOUND says that nothing is left, whatever others are at. */
 static int takes_replica(struct store *store) {
     int taken = 0;
     struct store_job job;
-    struct status status = OK;
-    while (status_ok(status) || query("SELECT SUM(unassigned) FROM segment") > 0) {
-        status = store_run(store, STORE_WRITE, take_run, &job);
-        if (status_ok(status)) {
-            taken += (int)job.member_count;
-        } else if (status.code != STATUS_NOT_FOUND) { /* others hold all segments just now */
-            return 251;
-        }
+    struct status status;
+    while (status_ok(status = store_run(store, STORE_WRITE, take_run, &job))) {
+        taken += (int)job.member_count;
     }
-    return taken;
+    return status.code == STATUS_NOT_FOUND ? taken : 251;
 }
 
 Test(postgres, replicas_take_each_report_once) {
@@ -216,6 +212,71 @@ Test(postgres, replicas_take_each_report_once) {
     cr_assert_eq(processes_run(takes_replica), JOBS * 3);
     cr_assert_eq(query("SELECT SUM(unassigned) FROM segment"), 0);
     cr_assert_eq(query("SELECT SUM(member_count) FROM job"), JOBS * 3);
+}
+
+static void assert_takes(struct store *store, uint32_t count) {
+    struct store_job job;
+    ASSERT_OK(store_run(store, STORE_WRITE, take_run, &job));
+    cr_assert_eq(job.member_count, count);
+}
+
+/* A replica in the middle of making a job keeps no more from the others than
+ * what it takes. */
+Test(postgres, replicas_make_jobs_of_one_task_side_by_side) {
+    enum { SEGMENTS = 20, EACH = 3 };
+    struct store_options options = fixture_options();
+    struct store *second;
+    struct store_job job;
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    for (uint32_t i = 0; i < SEGMENTS; i++) {
+        put_reports(EACH * i, EACH, 1000);
+    }
+    ASSERT_OK(store_open(fixture_url(), &options, &second));
+    struct store_tx *tx = tx_begin(STORE_WRITE);
+    ASSERT_OK(store_job_create(tx, &fixture_arena, task_id(1), NULL, SPAN_EMPTY, 1,
+                               SEGMENTS / 2 * EACH, fixture_now, fixture_now, &job));
+    cr_assert_eq(job.member_count, SEGMENTS / 2 * EACH);
+    for (int i = 0; i < SEGMENTS / 2; i++) {
+        assert_takes(second, EACH);
+    }
+    ASSERT_OK(tx_end(OK));
+    ASSERT_FAIL(NOT_FOUND, store_run(second, STORE_WRITE, take_run, &job));
+    store_close(second);
+}
+
+static struct {
+    struct store_job job;
+    struct status result;
+} taken;
+
+static void *take_main(void *argument) {
+    taken.result = store_run(argument, STORE_WRITE, take_run, &taken.job);
+    return NULL;
+}
+
+/* What is held may be left over: it isn't gone. */
+Test(postgres, replica_waits_for_reports_that_another_holds) {
+    struct store_options options = fixture_options();
+    struct store *second;
+    struct store_job job;
+    pthread_t thread;
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    put_reports(1, 4, 1000);
+    ASSERT_OK(store_open(fixture_url(), &options, &second));
+    struct store_tx *tx = tx_begin(STORE_WRITE);
+    ASSERT_OK(store_job_create(tx, &fixture_arena, task_id(1), NULL, SPAN_EMPTY, 1, 2, fixture_now,
+                               fixture_now, &job));
+    cr_assert_eq(pthread_create(&thread, NULL, take_main, second), 0);
+    usleep(50000);
+    ASSERT_OK(tx_end(OK));
+    pthread_join(thread, NULL);
+    ASSERT_OK(taken.result);
+    cr_assert_eq(taken.job.member_count, 2);
+    store_close(second);
 }
 
 /* ---- Transactions that meet --------------------------------------------------------------- */

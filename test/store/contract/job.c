@@ -137,6 +137,28 @@ Test(job, knows_the_times_of_its_members_alone) {
     cr_assert_eq(job.time_max, 20);
 }
 
+Test(job, is_made_of_many_small_segments) {
+    enum { SEGMENTS = 150, FIRST = 100 };
+    struct store_member *members;
+    uint32_t waiting = 0;
+    for (uint32_t i = 0; i < SEGMENTS; i++) {
+        put_reports(waiting, 1 + i % 3, 1000);
+        waiting += 1 + i % 3;
+    }
+    struct store_job first = create_job(FIRST);
+    struct store_job second = create_job(1000);
+    cr_assert_eq(members_of(&first, &members), FIRST);
+    for (uint32_t i = 0; i < FIRST; i++) {
+        assert_member(members, i, i);
+    }
+    cr_assert_eq(members_of(&second, &members), waiting - FIRST);
+    for (uint32_t i = 0; i < waiting - FIRST; i++) {
+        assert_member(members, i, FIRST + i);
+    }
+    cr_assert_eq(get_usage(1).unassigned, 0);
+    assert_none_waits();
+}
+
 /* ---- Leases ------------------------------------------------------------------------ */
 
 Test(job, is_claimed_by_one_at_a_time) {
