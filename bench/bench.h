@@ -3,6 +3,7 @@
 #define MOIETY_BENCH_BENCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <time.h>
 
 /* What the benchmarks share: time, and rows for people or machines. */
@@ -28,11 +29,20 @@ static inline void bench_stop(struct bench_min *min) {
     }
 }
 
-/* One measurement: nanoseconds a report (or an operation), and the arithmetic
- * limit of the same work in the same run, 0 where there is none to give. */
+/* An estimate of how long one cycle of this processor takes now: the time of an
+ * addition that waits for the one before it. */
+double bench_cycle_ns(void);
+
+/* One measurement: nanoseconds a report (or an operation). What follows is 0
+ * where there is none to give: the arithmetic limit of the same work in the same
+ * run; cycles, as many as bench_cycle_ns() makes of it; the bytes of a report's
+ * share, and of memory that a report holds in a batch. */
 struct bench_row {
     const char *instance, *step, *lanes;
     double ns, limit_ns;
+    double cycles;
+    size_t share_bytes;
+    double memory_bytes;
 };
 
 /* Prints a row on standard output: an object on a line, or a line of a table. */

@@ -8,9 +8,12 @@
 /* Multiplication in both fields, in ns an element. */
 
 static void measure(const struct field_kernel *field, const char *lanes, bool json) {
-    bench_print(&(struct bench_row){field->name, "product", lanes, unit_product_ns(field), 0},
+    bench_print(&(struct bench_row){.instance = field->name, .step = "product", .lanes = lanes,
+                                    .ns = unit_product_ns(field)},
                 json);
-    bench_print(&(struct bench_row){field->name, "term", lanes, unit_term_ns(field), 0}, json);
+    bench_print(&(struct bench_row){.instance = field->name, .step = "term", .lanes = lanes,
+                                    .ns = unit_term_ns(field)},
+                json);
 }
 
 int main(int argc, char *argv[]) {

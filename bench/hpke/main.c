@@ -97,18 +97,22 @@ static void bench_lanes(enum simd_type type, bool json) {
     const double limit = one + OPEN_HASH_BLOCKS * hash + aead;
     for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
         const double ns = open_ns(hpke_provider_default(), &batch, batches[i].count);
-        bench_print(&(struct bench_row){instance, batches[i].step, lanes, ns, limit}, json);
+        bench_print(&(struct bench_row){.instance = instance, .step = batches[i].step,
+                                        .lanes = lanes, .ns = ns, .limit_ns = limit},
+                    json);
     }
     const struct bench_row rows[] = {
-        {instance, "unit_ladder", lanes, ladder, 0},
-        {instance, "unit_hash_block", lanes, hash, 0},
-        {instance, "unit_aead", lanes, aead, 0},
-        {instance, "open_1", "openssl", open_ns(&moiety_provider_openssl, &batch, 1), 0},
-        {instance, "x25519", "openssl", peer_openssl_ns(), 0},
-        {instance, "x25519", "libsodium", sodium, 0},
+        {.step = "unit_ladder", .lanes = lanes, .ns = ladder},
+        {.step = "unit_hash_block", .lanes = lanes, .ns = hash},
+        {.step = "unit_aead", .lanes = lanes, .ns = aead},
+        {.step = "open_1", .lanes = "openssl", .ns = open_ns(&moiety_provider_openssl, &batch, 1)},
+        {.step = "x25519", .lanes = "openssl", .ns = peer_openssl_ns()},
+        {.step = "x25519", .lanes = "libsodium", .ns = sodium},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        bench_print(&rows[i], json);
+        struct bench_row row = rows[i];
+        row.instance = instance;
+        bench_print(&row, json);
     }
     hpke_key_release(&batch.key);
     arena_release(&batch.arena);

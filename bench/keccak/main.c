@@ -20,8 +20,9 @@ int main(int argc, char *argv[]) {
             fprintf(stderr, "%s: skipped: not in this build or not on this processor\n", lanes);
             continue;
         }
-        bench_print(&(struct bench_row){"Keccak-p[1600,12]", "permutation", lanes,
-                                        unit_permutation_ns(kernels->keccak), 0},
+        bench_print(&(struct bench_row){.instance = "Keccak-p[1600,12]", .step = "permutation",
+                                        .lanes = lanes,
+                                        .ns = unit_permutation_ns(kernels->keccak)},
                     json);
     }
     return 0;

@@ -20,9 +20,10 @@ struct arithmetic limit_leader(const struct vdaf *vdaf, size_t ctx_len);
 /* The same from a seed, and verifier_shares_to_message. */
 struct arithmetic limit_helper(const struct vdaf *vdaf, size_t ctx_len);
 
-/* Nanoseconds of one of each, for one report of all that run side by side. */
+/* Nanoseconds of one of each, for one report of all that run side by side; and
+ * of a cycle of the processor. */
 struct unit_costs {
-    double permutation, product, term;
+    double permutation, product, term, cycle;
 };
 static inline double arithmetic_ns(struct arithmetic count, struct unit_costs unit) {
     return count.permutations * unit.permutation + count.products * unit.product +
