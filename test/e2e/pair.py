@@ -52,7 +52,10 @@ def moiety(*arguments, stdin=None, expect=0):
 
 
 class Server:
-    def __init__(self, folder, extra="", listener=""):
+    """One moietyd. Replicas share a `database`, which is then a URL, and a
+    `key` (64 hexadecimal digits)."""
+
+    def __init__(self, folder, extra="", listener="", database="sqlite:moiety.db", key=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir()
         self.config = self.folder / "moietyd.yaml"
@@ -61,14 +64,19 @@ class Server:
         self.process = None
         self.path = ""  # of the endpoint
         self.scheme = "https" if "tls:" in listener else "http"
-        key = self.folder / "wrapping.key"
-        key.write_text(os.urandom(32).hex() + "\n")
-        key.chmod(0o600)
-        self.config.write_text(
-            "database: sqlite:moiety.db\n"
+        key_file = self.folder / "wrapping.key"
+        key_file.write_text((key or os.urandom(32).hex()) + "\n")
+        key_file.chmod(0o600)
+        self.common = (
+            f'database: "{database}"\n'
             "wrapping_keys: [wrapping.key]\n"
             f"listen:\n  - address: 127.0.0.1:{self.port}\n{listener}"
-            f"admin:\n  address: 127.0.0.1:{self.admin_port}\n{extra}")
+            f"admin:\n  address: 127.0.0.1:{self.admin_port}\n")
+        self.configure(extra)
+
+    def configure(self, extra):
+        """Writes the configuration, for the next start."""
+        self.config.write_text(self.common + extra)
 
     @property
     def url(self):
