@@ -30,6 +30,13 @@ static struct status exchange_admit(struct exchange *exchange) {
     return OK;
 }
 
+/* Of an exchange that its endpoint will see no more of. */
+static void let_go(struct exchange *exchange) {
+    if (exchange->state != NULL && exchange->endpoint->abandon != NULL) {
+        exchange->endpoint->abandon(exchange);
+    }
+}
+
 static void exchange_work(void *argument, bool cancelled) {
     struct exchange *exchange = argument;
     struct status status;
@@ -39,32 +46,75 @@ static void exchange_work(void *argument, bool cancelled) {
         /* Under load, work for who no longer waits would starve who does. */
         status = exchange_fail(exchange, FAIL(REQUEST_TIMEOUT), "the client has gone");
     } else {
-        status = exchange_admit(exchange);
+        status = exchange->admitted ? OK : exchange_admit(exchange);
     }
     if (!status_ok(status)) {
+        let_go(exchange);
         exchange_finish(exchange, status, NULL);
         return;
     }
-    exchange->endpoint->run(exchange);
+    exchange->admitted = true;
+    exchange->complete ? exchange->endpoint->run(exchange) : exchange->endpoint->run_part(exchange);
 }
 
-void exchange_begin(struct aggregator *aggregator, struct http_request *request,
-                    const struct endpoint *endpoint) {
-    struct exchange *exchange = ARENA_NEW(&request->arena, struct exchange);
+/* The request's exchange, which is made with its first part; NULL if out of
+ * memory. */
+static struct exchange *exchange_of(struct aggregator *aggregator, struct http_request *request,
+                                    const struct endpoint *endpoint) {
+    if (request->user == NULL) {
+        struct exchange *exchange = ARENA_NEW(&request->arena, struct exchange);
+        if (exchange != NULL) {
+            *exchange = (struct exchange){.aggregator = aggregator,
+                                          .request = request,
+                                          .arena = &request->arena,
+                                          .endpoint = endpoint,
+                                          .started_ns = clock_monotonic_ns()};
+        }
+        request->user = exchange;
+    }
+    return request->user;
+}
+
+static void exchange_submit(struct aggregator *aggregator, struct http_request *request,
+                            const struct endpoint *endpoint, bool complete) {
+    struct exchange *exchange = exchange_of(aggregator, request, endpoint);
     if (exchange == NULL) {
         http_reply_problem(request, 503, NULL, REPLY_BUSY_RETRY_S);
         return;
     }
-    *exchange = (struct exchange){.aggregator = aggregator,
-                                  .request = request,
-                                  .arena = &request->arena,
-                                  .endpoint = endpoint,
-                                  .started_ns = clock_monotonic_ns()};
-    struct status status =
-        work_queue_submit(aggregator->options.queue, exchange_work, exchange);
+    exchange->complete = complete;
+    /* What was admitted once doesn't queue behind what wasn't yet: a body half
+     * taken holds memory. */
+    struct work_queue *queue = aggregator->options.queue;
+    struct status status = exchange->admitted
+                               ? work_queue_submit_after_ms(queue, 0, exchange_work, exchange)
+                               : work_queue_submit(queue, exchange_work, exchange);
     if (!status_ok(status)) {
+        let_go(exchange);
         exchange_finish(exchange, FAIL(BUSY), NULL);
     }
+}
+
+void exchange_begin(struct aggregator *aggregator, struct http_request *request,
+                    const struct endpoint *endpoint) {
+    exchange_submit(aggregator, request, endpoint, true);
+}
+
+void exchange_part(struct aggregator *aggregator, struct http_request *request,
+                   const struct endpoint *endpoint) {
+    exchange_submit(aggregator, request, endpoint, false);
+}
+
+void exchange_abandon(struct http_request *request) {
+    struct exchange *exchange = request->user;
+    if (exchange != NULL) {
+        let_go(exchange);
+        task_release(exchange->task);
+    }
+}
+
+void exchange_continue(struct exchange *exchange, size_t consumed) {
+    http_continue(exchange->request, consumed);
 }
 
 static void log_failure(const struct exchange *exchange, struct status status) {

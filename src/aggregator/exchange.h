@@ -13,6 +13,9 @@
  * worker finds the task, checks the role, the caller's credentials and the
  * media type in that order, and calls the endpoint, which finishes the exchange
  * exactly once, from any thread.
+ *
+ * An endpoint that takes long bodies in parts gets run_part() for each but the
+ * last, and then run(); all checks come before the first.
  */
 struct exchange {
     struct aggregator *aggregator;
@@ -24,6 +27,9 @@ struct exchange {
     const uint16_t *unsupported_extensions; /* likewise, for unsupportedExtension */
     size_t unsupported_extension_count;
     int64_t started_ns;
+    bool admitted; /* the checks are passed */
+    bool complete; /* the request is: no part follows this one */
+    void *state;   /* the endpoint's, from part to part */
 };
 
 enum endpoint_caller {
@@ -39,11 +45,25 @@ struct endpoint {
     bool has_body;
     enum media_type body_type;   /* of the body, if there is one */
     void (*run)(struct exchange *exchange);
+    /* If not NULL, called with a part of the body; ends with exchange_continue()
+     * or exchange_finish(). */
+    void (*run_part)(struct exchange *exchange);
+    /* If not NULL, called for an exchange that had parts and will neither be
+     * continued nor finished: releases `state`. On a loop's thread. */
+    void (*abandon)(struct exchange *exchange);
 };
+enum { EXCHANGE_PART_BYTES = 1 << 20 }; /* of a body that is taken in parts */
 
 /* For a route's handle(): takes the request over. */
 void exchange_begin(struct aggregator *aggregator, struct http_request *request,
                     const struct endpoint *endpoint);
+/* The same for a route's part(), and for abandon(). */
+void exchange_part(struct aggregator *aggregator, struct http_request *request,
+                   const struct endpoint *endpoint);
+void exchange_abandon(struct http_request *request);
+/* Asks for the next part of the body, of which the first `consumed` bytes are
+ * done with. */
+void exchange_continue(struct exchange *exchange, size_t consumed);
 /* Ends it: with `reply` if `status` is OK, else with a problem document. */
 void exchange_finish(struct exchange *exchange, struct status status, const struct reply *reply);
 

@@ -16,6 +16,25 @@
         exchange_begin(context, request, &endpoint);                       \
     }
 HANDLER(upload_endpoint)
+
+/* Uploads may be long: they are taken in parts. */
+static void part_upload(void *context, struct http_request *request) {
+    exchange_part(context, request, &upload_endpoint);
+}
+
+static void abandon_upload(void *context, struct http_request *request) {
+    (void)context;
+    exchange_abandon(request);
+}
+
+static void admit_upload(void *context, struct http_request *request, struct http_plan *plan) {
+    (void)context;
+    (void)request;
+    plan->part = part_upload;
+    plan->part_bytes = EXCHANGE_PART_BYTES;
+    plan->abandon = abandon_upload;
+}
+
 HANDLER(helper_job_create)
 HANDLER(helper_job_continue)
 HANDLER(helper_job_get)
@@ -121,6 +140,7 @@ struct status routes_new(const struct aggregator_options *options, struct routes
                                            .pattern = rows[i].pattern,
                                            .body_limit = body_limit(options, rows[i].body),
                                            .handle = rows[i].handle,
+                                           .admit = rows[i].body == BODY_UPLOAD ? admit_upload : NULL,
                                            .cors = cors ? &routes->cors : NULL};
     }
     *out = routes;

@@ -13,27 +13,40 @@
  * is refused (invalid_message), so that the honest ones beside it count; if no
  * report of the request is free of unknown extensions it is aborted with
  * unsupportedExtension, which tells the app's developer more.
+ *
+ * A request is taken in parts, each of which is durable before the next is
+ * looked at, so that its size is no matter of memory. An upload that fails
+ * keeps what came before the failure; sending it again is harmless, since
+ * uploading is idempotent.
  */
+struct upload;
+
 struct upload_outcome {
-    /* INVALID_MESSAGE if the body doesn't parse (the whole reports before the
-     * flaw are treated as if they were all, since uploading is idempotent),
-     * UNSUPPORTED_EXTENSION as above, TOO_MANY_REQUESTS if the task's quota is
-     * used up (nothing was kept), BUSY, or the store's failure. */
+    /* INVALID_MESSAGE if the body doesn't parse (after the whole reports before
+     * the flaw were treated as if they were all), UNSUPPORTED_EXTENSION as above,
+     * TOO_MANY_REQUESTS if the task's quota is used up (nothing of this part was
+     * kept), BUSY, or the store's failure. No part may follow a failure. */
     struct status status;
-    struct span errors; /* encoded UploadErrors; empty if every report was accepted */
+    size_t consumed;    /* how much of the part was whole reports; the rest begins the next */
+    struct span errors; /* after the last: encoded UploadErrors; empty if every report was
+                         * accepted. Valid until upload_end() */
     const uint16_t *unsupported_extensions;
     size_t unsupported_extension_count;
 };
 
-/* `outcome` and what it refers to are the upload's arena's. */
 typedef void upload_done(void *argument, const struct upload_outcome *outcome);
 
-/* From bytes to bytes: HTTP calls it today, an OHTTP gateway tomorrow. `body`,
- * `arena` and the caller's hold on `task` must stay until `done`, which is
- * called exactly once, after what was accepted is durable; on this or another
- * worker, and maybe before this returns. */
-void upload_process(struct aggregator *aggregator, const struct served_task *task,
-                    struct span body, struct arena *arena, upload_done *done, void *argument);
+/* From bytes to bytes: HTTP calls it today, an OHTTP gateway tomorrow. `arena`
+ * and the caller's hold on `task` must stay until upload_end(). NULL if out of
+ * memory. */
+struct upload *upload_begin(struct aggregator *aggregator, const struct served_task *task,
+                            struct arena *arena);
+/* Takes a part of the body, which must stay until `done`. That is called exactly
+ * once, after what was accepted is durable; on this or another worker, and
+ * maybe before this returns. */
+void upload_take(struct upload *upload, struct span part, bool last, upload_done *done,
+                 void *argument);
+void upload_end(struct upload *upload); /* NULL is allowed */
 
 extern const struct endpoint upload_endpoint;
 

@@ -53,7 +53,7 @@ struct http_request {
     struct span query;  /* what follows '?', as sent; may be empty */
     const struct http_header *headers;
     size_t header_count;
-    struct span body; /* complete, unless the handler's plan streams it */
+    struct span body; /* complete, unless the handler's plan takes it in parts */
     const struct http_peer *peer; /* NULL: no client certificate */
     struct address remote;
     bool secure; /* came over TLS */
@@ -107,6 +107,11 @@ void http_reply(struct http_request *request, const struct http_response *respon
 void http_reply_problem(struct http_request *request, int status, const char *detail,
                         unsigned retry_after_s);
 
+/* Ends a plan's part(): gives the request back, to get the body's next part.
+ * The first `consumed` bytes of request->body are dropped, the others begin the
+ * next part. From any thread; the request must not be touched afterwards. */
+void http_continue(struct http_request *request, size_t consumed);
+
 /* "Bad Request" for 400; "" for what RFC 9110 and RFC 6585 don't name. */
 const char *http_reason(int status);
 /* Whether two header or media type names are the same. */
@@ -123,14 +128,20 @@ struct http_plan {
     /* The request is complete. On the loop's thread: must not block; hands
      * over to a worker or replies. */
     void (*handle)(void *context, struct http_request *request);
-    /* If not NULL, gets the body piece by piece and request->body stays empty.
-     * `piece` is valid during the call only. A failure is answered as
-     * status_http() says, and the rest of the body is not read. */
-    struct status (*piece)(void *context, struct http_request *request, struct span piece);
+    /* If not NULL, a body above `part_bytes` comes in parts, so that no more of
+     * it than that is held in memory. Each time that many bytes have come,
+     * request->body is what wasn't consumed yet and the request is the
+     * handler's, until it calls http_continue() (or http_reply(): the rest of
+     * the body is then not read). Meanwhile nothing is read from the client,
+     * which has to wait. The last part goes with `handle`. On the loop's
+     * thread: must not block. */
+    void (*part)(void *context, struct http_request *request);
+    size_t part_bytes;
     /* If not NULL, called when the body will never be complete (the client
-     * went away, was too slow or sent nonsense, or `piece` failed), so that a
-     * plan with pieces can let go of what it holds. `handle` is not called
-     * then, and the request is the server's to answer. */
+     * went away, was too slow or sent nonsense), so that a plan with parts can
+     * let go of what it holds. Not while the handler has the request. `handle`
+     * is not called then, and the request is the server's to answer. On the
+     * loop's thread. */
     void (*abandon)(void *context, struct http_request *request);
     void *context;
 };

@@ -16,21 +16,10 @@
 enum {
     LINGER_BYTES = 1024 * 1024,
     LINGER_MS = 2000,
-    /* Beside a head, how much input may wait; and how much output before no
-     * further request is read. */
-    INPUT_SLACK = 64 * 1024,
-    OUTPUT_PAUSE = 256 * 1024,
-    /* A body this short is read over to keep the connection when its request
-     * was answered without it. */
-    DISCARD_MAX = 64 * 1024,
-    RETRY_AFTER_S = 5,
+    INPUT_SLACK = 64 * 1024, /* beside a head, how much input may wait */
 };
 
 static void connection_advance(struct http_connection *connection);
-
-static const struct http_server_config *config_of(const struct http_connection *connection) {
-    return &connection->shard->server->config;
-}
 
 struct loop *http_connection_loop(const struct http_connection *connection) {
     return connection->shard->loop;
@@ -57,43 +46,12 @@ static void set_idle(struct http_connection *connection, bool idle) {
 
 /* ---- exchanges ---- */
 
-static struct http_exchange *exchange_begin(struct http_connection *connection) {
-    struct http_exchange *exchange = calloc(1, sizeof(*exchange));
-    if (exchange == NULL) {
-        return NULL;
-    }
-    exchange->connection = connection;
-    connection->references++;
-    exchange->started_ns = connection->fresh ? connection->since_ns : clock_monotonic_ns();
-    exchange->request.remote = connection->remote;
-    exchange->request.secure = connection->ssl != NULL;
-    exchange->request.peer = connection->has_peer ? &connection->peer : NULL;
-    const struct http1_limits limits = {
-        .head_bytes = config_of(connection)->header_bytes_max,
-        .header_count = config_of(connection)->header_count_max,
-    };
-    http1_reader_begin(&connection->reader, &exchange->request, limits);
-    *connection->last = exchange;
-    connection->last = &exchange->next;
-    connection->queued++;
-    connection->current = exchange;
-    connection->fresh = false;
-    return exchange;
-}
-
 /* Frees one that is neither queued nor held. */
 static void exchange_end(struct http_exchange *exchange) {
     struct http_connection *connection = exchange->connection;
     atomic_fetch_sub(&connection->shard->server->body_memory, exchange->body_accounted);
     http_exchange_free(exchange);
     connection_unref(connection);
-}
-
-static void exchange_abandon(struct http_exchange *exchange) {
-    if (exchange->plan.abandon != NULL && !exchange->read) {
-        exchange->plan.abandon(exchange->plan.context, &exchange->request);
-    }
-    exchange->plan = (struct http_plan){0};
 }
 
 /* Takes the first exchange off the queue. */
@@ -140,7 +98,7 @@ void http_connection_close(struct http_connection *connection) {
         if (exchange->held) {
             atomic_store(&exchange->gone, true); /* freed when its reply comes */
         } else {
-            exchange_abandon(exchange);
+            http_exchange_abandon(exchange);
             exchange_end(exchange);
         }
     }
@@ -191,200 +149,6 @@ static void connection_finish(struct http_connection *connection) {
     release_transport(connection);
     set_idle(connection, false);
     set_timer(connection, (int64_t)LINGER_MS * 1000000);
-}
-
-/* ---- reading ---- */
-
-static const char *failure_detail(int status) {
-    switch (status) {
-    case 400:
-        return "the request is malformed or can be read in two ways";
-    case 408:
-        return "the request took too long to arrive";
-    case 413:
-        return "the body is larger than this resource accepts";
-    case 414:
-    case 431:
-        return "the request line or the headers are larger than this server accepts";
-    case 417:
-        return "no other expectation than 100-continue is met here";
-    case 501:
-        return "the method or the transfer coding is not known here";
-    case 503:
-        return "the server is busy; try again later";
-    default:
-        return NULL;
-    }
-}
-
-/* Gives up reading the current request and answers it with an error, unless
- * it was answered already. */
-static void connection_fail(struct http_connection *connection, int status) {
-    struct http_exchange *exchange = connection->current;
-    exchange_abandon(exchange);
-    if (!exchange->held && !exchange->answered) {
-        http_exchange_answer_problem(exchange, status, failure_detail(status),
-                                     status == 503 ? RETRY_AFTER_S : 0);
-        exchange->answered = true;
-    }
-    exchange->read = true;
-    exchange->close = true;
-    connection->current = NULL;
-    connection->stopped = true;
-    connection->unread = true;
-}
-
-/* Keeps count of what bodies hold of the server's memory; false if it is used
- * up. */
-static bool account_body(struct http_exchange *exchange, size_t bytes) {
-    struct http_server *server = exchange->connection->shard->server;
-    const uint64_t before = atomic_fetch_add(&server->body_memory, bytes);
-    exchange->body_accounted += bytes;
-    return before + bytes <= server->config.body_memory_max;
-}
-
-static void request_answered_early(struct http_connection *connection,
-                                   struct http_exchange *exchange) {
-    const struct http1_reader *reader = &connection->reader;
-    exchange->discard = true;
-    exchange->plan = (struct http_plan){0};
-    if (reader->has_body &&
-        (reader->expects_continue || reader->content_length > DISCARD_MAX)) {
-        connection_fail(connection, 413); /* the answer that is due stands */
-    }
-}
-
-/* The head is in: asks the service what is to be done. */
-static void request_admit(struct http_connection *connection) {
-    struct http_exchange *exchange = connection->current;
-    struct http_request *request = &exchange->request;
-    struct http_server *server = connection->shard->server;
-    const struct http1_reader *reader = &connection->reader;
-    exchange->head_read = true;
-    exchange->body_started_ns = clock_monotonic_ns();
-    exchange->bodiless = strcmp(request->method, "HEAD") == 0;
-    exchange->close = !reader->keep_alive;
-    /* Held from here on, since the service may reply at once, and from there
-     * on another thread may. */
-    exchange->held = true;
-    http_server_hold(server, true);
-    server->config.service.admit(server->config.service.context, request, &exchange->plan);
-    if (exchange->plan.handle == NULL) {
-        request_answered_early(connection, exchange);
-        return;
-    }
-    exchange->held = false;
-    http_server_hold(server, false);
-    if (!reader->has_body) {
-        return;
-    }
-    const bool declared = reader->content_length != UINT64_MAX;
-    if (declared && reader->content_length > exchange->plan.body_limit) {
-        connection_fail(connection, 413);
-    } else if (declared && exchange->plan.piece == NULL &&
-               atomic_load(&server->body_memory) + reader->content_length >
-                   server->config.body_memory_max) {
-        connection_fail(connection, 503);
-    } else {
-        exchange->wants_continue = reader->expects_continue;
-    }
-}
-
-static void request_piece(struct http_connection *connection, struct span piece) {
-    struct http_exchange *exchange = connection->current;
-    exchange->body_received += piece.len;
-    if (exchange->discard) {
-        if (exchange->body_received > DISCARD_MAX) {
-            connection_fail(connection, 413);
-        }
-        return;
-    }
-    if (exchange->body_received > exchange->plan.body_limit) {
-        connection_fail(connection, 413);
-        return;
-    }
-    if (exchange->plan.piece != NULL) {
-        struct status status =
-            exchange->plan.piece(exchange->plan.context, &exchange->request, piece);
-        if (!status_ok(status)) {
-            connection_fail(connection, status_http(status.code));
-        }
-        return;
-    }
-    if (!account_body(exchange, piece.len) || !status_ok(buffer_append(&exchange->body, piece))) {
-        connection_fail(connection, 503);
-    }
-}
-
-/* The request is complete: it is the handler's now. */
-static void request_handle(struct http_connection *connection) {
-    struct http_exchange *exchange = connection->current;
-    connection->current = NULL;
-    exchange->read = true;
-    exchange->wants_continue = false;
-    if (exchange->close) {
-        connection->stopped = true;
-    }
-    if (exchange->discard) {
-        return;
-    }
-    exchange->request.body = buffer_span(&exchange->body);
-    exchange->held = true;
-    http_server_hold(connection->shard->server, true);
-    exchange->plan.handle(exchange->plan.context, &exchange->request);
-}
-
-/* Whether a further request may be begun, or this one read on. */
-static bool may_read(const struct http_connection *connection) {
-    if (connection->stopped) {
-        return false;
-    }
-    if (connection->current != NULL) {
-        return true;
-    }
-    return !connection->closing && connection->queued < config_of(connection)->pipeline_max &&
-           evbuffer_get_length(bufferevent_get_output(connection->event)) < OUTPUT_PAUSE;
-}
-
-/* One step; false if there is nothing to be done with what has come. */
-static bool read_step(struct http_connection *connection, struct evbuffer *input) {
-    if (connection->current == NULL) {
-        if (evbuffer_get_length(input) == 0) {
-            return false;
-        }
-        if (exchange_begin(connection) == NULL) {
-            connection->stopped = true;
-            return false;
-        }
-    }
-    struct span piece;
-    switch (http1_read(&connection->reader, input, &piece)) {
-    case HTTP1_HEAD:
-        request_admit(connection);
-        return true;
-    case HTTP1_BODY:
-        request_piece(connection, piece);
-        return true;
-    case HTTP1_END:
-        request_handle(connection);
-        return true;
-    case HTTP1_ERROR:
-        connection_fail(connection, connection->reader.failure);
-        return false;
-    case HTTP1_WAIT:
-    default:
-        return false;
-    }
-}
-
-static void connection_read(struct http_connection *connection) {
-    struct evbuffer *input = bufferevent_get_input(connection->event);
-    while (may_read(connection) && read_step(connection, input)) {
-    }
-    if (connection->ended && connection->current != NULL) {
-        /* The rest will not come, and no answer is owed to half a request. */
-        connection_fail(connection, 400);
-    }
 }
 
 /* ---- writing ---- */
@@ -465,13 +229,16 @@ static int64_t ms_to_ns(unsigned ms) { return (int64_t)ms * 1000000; }
 
 /* A second for each `rate_min` bytes. */
 static int64_t allowance(const struct http_connection *connection, uint64_t bytes) {
-    return (int64_t)(bytes / config_of(connection)->rate_min) * 1000000000;
+    return (int64_t)(bytes / http_connection_config(connection)->rate_min) * 1000000000;
 }
 
 /* When reading has taken too long; INT64_MAX while nothing is awaited. */
 static int64_t read_deadline(const struct http_connection *connection) {
-    const struct http_server_config *config = config_of(connection);
+    const struct http_server_config *config = http_connection_config(connection);
     const struct http_exchange *current = connection->current;
+    if (current != NULL && current->paused) {
+        return INT64_MAX; /* it is the client that waits */
+    }
     if (current != NULL && !current->head_read) {
         return current->started_ns + ms_to_ns(config->header_timeout_ms);
     }
@@ -490,7 +257,7 @@ static int64_t write_deadline(const struct http_connection *connection) {
         return INT64_MAX;
     }
     const size_t left = evbuffer_get_length(bufferevent_get_output(connection->event));
-    return connection->write_since_ns + ms_to_ns(config_of(connection)->write_timeout_ms) +
+    return connection->write_since_ns + ms_to_ns(http_connection_config(connection)->write_timeout_ms) +
            allowance(connection, connection->written - left);
 }
 
@@ -519,7 +286,7 @@ static void on_timer(evutil_socket_t fd, short events, void *argument) {
             http_connection_close(connection);
             return;
         }
-        connection_fail(connection, 408);
+        http_connection_fail(connection, 408);
     }
     connection_advance(connection);
 }
@@ -527,7 +294,7 @@ static void on_timer(evutil_socket_t fd, short events, void *argument) {
 /* ---- what drives it ---- */
 
 static void update_reading(struct http_connection *connection) {
-    const bool wanted = may_read(connection) && !connection->ended;
+    const bool wanted = http_connection_may_read(connection) && !connection->ended;
     const bool enabled = (bufferevent_get_enabled(connection->event) & EV_READ) != 0;
     if (wanted != enabled) {
         wanted ? bufferevent_enable(connection->event, EV_READ)
@@ -551,7 +318,7 @@ static void connection_advance(struct http_connection *connection) {
                 return;
             }
         }
-        connection_read(connection);
+        http_connection_read(connection);
     } while (answer_is_due(connection));
     write_continue(connection);
     if (evbuffer_get_length(bufferevent_get_output(connection->event)) == 0) {
@@ -576,8 +343,29 @@ void http_connection_take_answer(struct loop_task *task) {
     struct http_connection *connection = exchange->connection;
     struct http_server *server = connection->shard->server;
     exchange->held = false;
+    exchange->paused = false;
     exchange->answered = true;
     if (connection->closed) {
+        exchange_end(exchange);
+    } else {
+        if (connection->current == exchange) {
+            http_connection_read_over(connection, exchange);
+        }
+        connection_advance(connection);
+    }
+    http_server_hold(server, false); /* the server may be freed from here on */
+}
+
+void http_connection_take_part_back(struct loop_task *task) {
+    struct http_exchange *exchange =
+        (struct http_exchange *)((char *)task - offsetof(struct http_exchange, task));
+    struct http_connection *connection = exchange->connection;
+    struct http_server *server = connection->shard->server;
+    exchange->held = false;
+    exchange->paused = false;
+    exchange->body_started_ns += clock_monotonic_ns() - exchange->paused_ns;
+    if (connection->closed) {
+        http_exchange_abandon(exchange);
         exchange_end(exchange);
     } else {
         connection_advance(connection);
@@ -698,11 +486,11 @@ void http_connection_open(struct http_shard *shard, evutil_socket_t fd,
     TAILQ_INSERT_TAIL(&shard->all, connection, of_all);
     atomic_fetch_add(&shard->server->connections, 1);
     bufferevent_setwatermark(connection->event, EV_READ, 0,
-                             config_of(connection)->header_bytes_max + INPUT_SLACK);
+                             http_connection_config(connection)->header_bytes_max + INPUT_SLACK);
     bufferevent_setcb(connection->event, on_readable, on_written, on_event, connection);
     bufferevent_enable(connection->event, EV_READ | EV_WRITE);
-    if (refused && exchange_begin(connection) != NULL) {
-        connection_fail(connection, 503);
+    if (refused && http_connection_begin(connection) != NULL) {
+        http_connection_fail(connection, 503);
         connection_advance(connection);
         return;
     }

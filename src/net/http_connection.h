@@ -99,6 +99,11 @@ struct http_connection {
     size_t written;         /* bytes put into the output since then */
 };
 
+static inline const struct http_server_config *
+http_connection_config(const struct http_connection *connection) {
+    return &connection->shard->server->config;
+}
+
 /* Takes over a socket that was accepted, and what becomes of it. `refused`:
  * answers 503 whatever is asked. */
 void http_connection_open(struct http_shard *shard, evutil_socket_t fd,
@@ -110,6 +115,9 @@ void http_connection_close(struct http_connection *connection);
 /* The task of an exchange that was replied to. */
 void http_connection_take_answer(struct loop_task *task);
 
+/* The task of an exchange whose handler has done with a part of the body. */
+void http_connection_take_part_back(struct loop_task *task);
+
 struct loop *http_connection_loop(const struct http_connection *connection);
 /* The value of a Date header. */
 const char *http_shard_date(struct http_shard *shard);
@@ -117,5 +125,22 @@ const char *http_shard_date(struct http_shard *shard);
 void http_shard_connection_gone(struct http_shard *shard);
 /* Counts an exchange into or out of those that handlers hold. */
 void http_server_hold(struct http_server *server, bool held);
+
+/* ---- Input (http_connection_read.c) ---------------------------------------- */
+
+/* Reads what has come, as far as may be, and hands it over. */
+void http_connection_read(struct http_connection *connection);
+/* Whether a further request may be begun, or this one read on. */
+bool http_connection_may_read(const struct http_connection *connection);
+/* Makes the exchange of a further request; NULL if out of memory. */
+struct http_exchange *http_connection_begin(struct http_connection *connection);
+/* Gives up reading the current request and answers it with an error, unless
+ * it was answered already. */
+void http_connection_fail(struct http_connection *connection, int status);
+/* The current request was answered before its body was read: reads over what
+ * is left if that is little, or gives up reading. */
+void http_connection_read_over(struct http_connection *connection, struct http_exchange *exchange);
+/* Tells the plan, if it wants to know, that the body will never be complete. */
+void http_exchange_abandon(struct http_exchange *exchange);
 
 #endif

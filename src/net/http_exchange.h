@@ -12,8 +12,8 @@
  * A request on its way and the answer to it: what stands around the struct
  * http_request that handlers see.
  *
- * Invariants: `held` exactly while someone outside the loop owes a reply, in
- * which time the loop's thread touches neither the request nor its arena; an
+ * Invariants: `held` exactly while someone outside the loop owes a reply (or,
+ * if `paused`, http_continue() instead), in which time the loop's thread touches neither the request nor its arena; an
  * answer is written only when `read` is set, and in the order of the
  * connection's queue. The exchange is freed on its loop's thread when it is
  * neither held nor queued.
@@ -31,16 +31,19 @@ struct http_exchange {
     struct http_exchange *next;         /* of the connection's queue */
     struct http_plan plan;
     int64_t started_ns;      /* the first byte */
-    int64_t body_started_ns; /* the last header */
+    int64_t body_started_ns; /* the last header; later by as long as it was paused */
+    int64_t paused_ns;       /* since when */
     uint64_t body_received;
     uint64_t body_accounted; /* of the server's memory for bodies */
-    struct buffer body;
+    struct buffer body;      /* of a plan with parts: what was not yet consumed */
+    size_t part_end;         /* its length at which it is handed over as a part */
 
     bool head_read;
     bool read;           /* all of it, or as much as will be */
     bool discard;        /* the body: it was answered without */
     bool wants_continue; /* waits for 100 (Continue) */
     bool held;
+    bool paused; /* a handler has a part of the body: nothing more is read */
     bool answered;
     bool close; /* no request may follow it */
     bool bodiless; /* HEAD: the answer goes without its body */

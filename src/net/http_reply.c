@@ -162,6 +162,20 @@ void http_reply_problem(struct http_request *request, int status, const char *de
     post(exchange);
 }
 
+void http_continue(struct http_request *request, size_t consumed) {
+    struct http_exchange *exchange = http_exchange_of(request);
+    struct buffer *body = &exchange->body;
+    assert(consumed <= body->len);
+    memmove(body->data, body->data + consumed, body->len - consumed);
+    body->len -= consumed;
+    atomic_fetch_sub(&exchange->connection->shard->server->body_memory, consumed);
+    exchange->body_accounted -= consumed;
+    exchange->part_end = body->len + exchange->plan.part_bytes;
+    request->body = SPAN_EMPTY;
+    exchange->task.run = http_connection_take_part_back;
+    loop_post(http_connection_loop(exchange->connection), &exchange->task);
+}
+
 void http_exchange_free(struct http_exchange *exchange) {
     if (exchange->head != NULL) {
         evbuffer_free(exchange->head);

@@ -142,24 +142,6 @@ Test(server, sends_a_large_body) {
     close(fd);
 }
 
-Test(server, streams_a_body) {
-    const int fd = dial(&fixture);
-    char *block = calloc(1, 1 << 20);
-    say(fd, "POST /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n");
-    for (int i = 0; i < 8; i++) {
-        say_bytes(fd, block, 1 << 20);
-    }
-    expect(fd, 200, "8388608");
-    say(fd, "POST /stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-            "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n");
-    expect(fd, 200, "7");
-    say(fd, "POST /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
-    expect(fd, 200, "0");
-    free(block);
-    close(fd);
-    cr_assert_eq(fixture_abandoned(), 0);
-}
-
 Test(server, answers_an_expectation) {
     const int fd = dial(&fixture);
     say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-Continue\r\n\r\n");
@@ -226,12 +208,6 @@ Test(server, answers_an_upload_that_it_does_not_read) {
     char byte;
     cr_assert_eq(read(fd, &byte, 1), 0);
     close(fd);
-}
-
-Test(server, reports_a_piece_that_fails) {
-    cr_assert(expect_status(&fixture,
-                            "POST /choke HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab", 503));
-    cr_assert_eq(fixture_abandoned(), 1);
 }
 
 Test(server, answers_who_closes_a_half) {

@@ -134,11 +134,78 @@ static void handle_small(void *context, struct http_request *request) {
     reply_text(request, request->body);
 }
 
-static struct status stream_piece(void *context, struct http_request *request, struct span piece) {
-    (void)context;
-    size_t *total = request->user;
-    *total += piece.len;
-    return OK;
+/* FNV-1a: shows bytes that were lost, repeated or exchanged. */
+struct stream {
+    struct fixture *fixture;
+    size_t total;
+    uint64_t hash;
+    bool stalls;
+};
+
+static void stream_add(struct stream *stream, struct span bytes) {
+    for (size_t i = 0; i < bytes.len; i++) {
+        stream->hash = (stream->hash ^ bytes.data[i]) * UINT64_C(0x100000001b3);
+    }
+    stream->total += bytes.len;
+}
+
+static const char *stream_text(const struct stream *stream) {
+    static _Thread_local char text[64];
+    snprintf(text, sizeof(text), "%zu %016jx", stream->total, (uintmax_t)stream->hash);
+    return text;
+}
+
+const char *stream_digest(struct span bytes) {
+    struct stream stream = {.hash = 1};
+    stream_add(&stream, bytes);
+    return stream_text(&stream);
+}
+
+static pthread_cond_t stall_changed = PTHREAD_COND_INITIALIZER;
+static bool stalled, stall_released; /* under held_mutex */
+
+void wait_for_stall(void) {
+    pthread_mutex_lock(&held_mutex);
+    while (!stalled) {
+        pthread_cond_wait(&stall_changed, &held_mutex);
+    }
+    pthread_mutex_unlock(&held_mutex);
+}
+
+void release_stall(void) {
+    pthread_mutex_lock(&held_mutex);
+    stall_released = true;
+    pthread_cond_broadcast(&stall_changed);
+    pthread_mutex_unlock(&held_mutex);
+}
+
+static void stall(void) {
+    pthread_mutex_lock(&held_mutex);
+    stalled = true;
+    pthread_cond_broadcast(&stall_changed);
+    while (!stall_released) {
+        pthread_cond_wait(&stall_changed, &held_mutex);
+    }
+    pthread_mutex_unlock(&held_mutex);
+}
+
+static void work_part(void *argument, bool cancelled) {
+    (void)cancelled;
+    struct http_request *request = argument;
+    struct stream *stream = request->user;
+    if (stream->stalls) {
+        stall();
+    }
+    const size_t consumed = request->body.len - stream->hash % 1000;
+    stream_add(stream, span_of(request->body.data, consumed));
+    http_continue(request, consumed);
+}
+
+static void stream_part(void *context, struct http_request *request) {
+    struct fixture *fixture = context;
+    cr_assert_geq(request->body.len, PART_BYTES);
+    cr_assert_lt(request->body.len, 2 * PART_BYTES); /* no more of it is in memory */
+    cr_assert(status_ok(work_queue_submit_after_ms(fixture->queue, 0, work_part, request)));
 }
 
 static void stream_abandon(void *context, struct http_request *request) {
@@ -148,17 +215,22 @@ static void stream_abandon(void *context, struct http_request *request) {
 }
 
 static void stream_admit(void *context, struct http_request *request, struct http_plan *plan) {
-    (void)context;
-    request->user = calloc(1, sizeof(size_t));
-    plan->piece = stream_piece;
+    struct stream *stream = calloc(1, sizeof(*stream));
+    stream->fixture = context;
+    stream->hash = 1;
+    stream->stalls = strcmp(request->route, "/stall") == 0;
+    request->user = stream;
+    plan->part = stream_part;
+    plan->part_bytes = PART_BYTES;
     plan->abandon = stream_abandon;
 }
 
 static void handle_stream(void *context, struct http_request *request) {
     (void)context;
-    const char *text = arena_printf(&request->arena, "%zu", *(size_t *)request->user);
-    free(request->user);
-    cr_assert_eq(request->body.len, 0);
+    struct stream *stream = request->user;
+    stream_add(stream, request->body);
+    const char *text = stream_text(stream);
+    free(stream);
     reply_text(request, span_of_string(text));
 }
 
@@ -168,16 +240,16 @@ static void refuse_admit(void *context, struct http_request *request, struct htt
     http_reply_problem(request, 401, "no \"credentials\"", 0);
 }
 
-static struct status choke_piece(void *context, struct http_request *request, struct span piece) {
+static void choke_part(void *context, struct http_request *request) {
     (void)context;
-    (void)request;
-    (void)piece;
-    return FAIL(BUSY);
+    http_reply_problem(request, 503, "no more of that", 1);
 }
 
 static void choke_admit(void *context, struct http_request *request, struct http_plan *plan) {
-    stream_admit(context, request, plan);
-    plan->piece = choke_piece;
+    (void)context;
+    (void)request;
+    plan->part = choke_part;
+    plan->part_bytes = 2;
 }
 
 static const struct route routes[] = {
@@ -190,6 +262,11 @@ static const struct route routes[] = {
     {.method = "POST", .pattern = "/small", .body_limit = 10, .handle = handle_small},
     {.method = "POST",
      .pattern = "/stream",
+     .body_limit = UINT64_C(1) << 40,
+     .handle = handle_stream,
+     .admit = stream_admit},
+    {.method = "POST",
+     .pattern = "/stall",
      .body_limit = UINT64_C(1) << 40,
      .handle = handle_stream,
      .admit = stream_admit},

@@ -17,11 +17,13 @@
  *   GET  /who      "<fingerprint in hex> <subject> <names>", or "nobody"
  *   POST /echo     the body, from a worker; up to ECHO_MAX bytes
  *   POST /small    the body; up to 10 bytes
- *   POST /stream   how many bytes came, piece by piece
+ *   POST /stream   how many bytes came and how they hash, in parts of PART_BYTES,
+ *                  of which a worker leaves some to the next part
+ *   POST /stall    the same, but the first part is kept until release_stall()
  *   POST /refuse   401 at the headers
- *   POST /choke    503 at the first piece
+ *   POST /choke    503 at the first part
  */
-enum { BIG_BYTES = 16 * 1024 * 1024, ECHO_MAX = 1024 * 1024 };
+enum { BIG_BYTES = 16 * 1024 * 1024, ECHO_MAX = 1024 * 1024, PART_BYTES = 128 * 1024 };
 
 struct fixture {
     struct loop_group *loops;
@@ -37,8 +39,13 @@ void fixture_stop(struct fixture *fixture);
 /* "http://127.0.0.1:port" or https; static. */
 const char *fixture_url(const struct fixture *fixture, const char *path);
 
-/* How many plans were abandoned, and how many streams were completed. */
+/* How many plans were abandoned. */
 int fixture_abandoned(void);
+/* Waits until /stall has a part, and lets it go on. */
+void wait_for_stall(void);
+void release_stall(void);
+/* What /stream answers to these bytes; in a static buffer. */
+const char *stream_digest(struct span bytes);
 /* The oldest request to /held; waits for one, and aborts the test after some
  * seconds. */
 struct http_request *wait_for_held(void);
