@@ -4,6 +4,8 @@
  * field. Include it after a lane header and an element header; it defines the
  * struct field_kernel <field>_<lane type>.
  */
+#include <string.h>
+
 #include "primitive/field.h"
 #include "primitive/kernel_name.h"
 #include "primitive/transpose.h"

@@ -5,44 +5,37 @@
  */
 #include <stddef.h>
 
-#include "primitive/little_endian.h"
-
 /* words[w * LANES + l] is word w of in[l], for w < n. */
 static inline void words_gather(uint64_t words[], const uint8_t *const in[], size_t n) {
-    size_t w = 0;
-    for (; n - w >= LANES; w += LANES) {
+    for (size_t w = 0; w < n; w += LANES) {
+        const size_t some = n - w < LANES ? n - w : LANES;
         lane rows[LANES];
         for (size_t l = 0; l < LANES; l++) {
-            rows[l] = lane_load_bytes(in[l] + 8 * w);
+            rows[l] = some == LANES ? lane_load_bytes(in[l] + 8 * w)
+                                    : lane_load_bytes_of(in[l] + 8 * w, some);
         }
         lane_transpose(rows);
-        for (size_t i = 0; i < LANES; i++) {
+        for (size_t i = 0; i < some; i++) {
             lane_store(words + (w + i) * LANES, rows[i]);
-        }
-    }
-    for (; w < n; w++) {
-        for (size_t l = 0; l < LANES; l++) {
-            words[w * LANES + l] = load_le64(in[l] + 8 * w);
         }
     }
 }
 
 /* The reverse. */
 static inline void words_scatter(uint8_t *const out[], const uint64_t words[], size_t n) {
-    size_t w = 0;
-    for (; n - w >= LANES; w += LANES) {
+    for (size_t w = 0; w < n; w += LANES) {
+        const size_t some = n - w < LANES ? n - w : LANES;
         lane rows[LANES];
         for (size_t i = 0; i < LANES; i++) {
-            rows[i] = lane_load(words + (w + i) * LANES);
+            rows[i] = i < some ? lane_load(words + (w + i) * LANES) : lane_splat(0);
         }
         lane_transpose(rows);
         for (size_t l = 0; l < LANES; l++) {
-            lane_store_bytes(out[l] + 8 * w, rows[l]);
-        }
-    }
-    for (; w < n; w++) {
-        for (size_t l = 0; l < LANES; l++) {
-            store_le64(out[l] + 8 * w, words[w * LANES + l]);
+            if (some == LANES) {
+                lane_store_bytes(out[l] + 8 * w, rows[l]);
+            } else {
+                lane_store_bytes_of(out[l] + 8 * w, rows[l], some);
+            }
         }
     }
 }

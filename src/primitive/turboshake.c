@@ -36,6 +36,12 @@ void turboshake_absorb_words(struct turboshake *sponge, const uint64_t words[], 
     sponge->at = sponge->kernel->absorb(sponge->state, sponge->at, words, len);
 }
 
+void turboshake_absorb_padded(struct turboshake *sponge, const uint8_t *const data[], size_t len) {
+    assert(len <= TURBOSHAKE_STAGED);
+    sponge->kernel->gather(sponge->input, data, (len + 7) / 8);
+    turboshake_absorb_words(sponge, sponge->input, len);
+}
+
 void turboshake_absorb(struct turboshake *sponge, const uint8_t *const data[], size_t len) {
     enum { PIECE = KECCAK_RATE };
     const unsigned lanes = sponge->kernel->lanes;

@@ -7,7 +7,7 @@
 
 #include "primitive/keccak.h"
 
-enum { TURBOSHAKE128_RATE = KECCAK_RATE };
+enum { TURBOSHAKE128_RATE = KECCAK_RATE, TURBOSHAKE_STAGED = 64 };
 
 /*
  * TurboSHAKE128 (RFC 9861, section 2) in every lane at once: the lanes absorb
@@ -23,12 +23,16 @@ struct turboshake {
     size_t at;
     _Alignas(64) uint64_t state[KECCAK_WORDS * SIMD_LANES_MAX];
     _Alignas(64) uint64_t input[KECCAK_RATE / 8 * SIMD_LANES_MAX]; /* on its way in */
+    _Alignas(64) uint8_t staged[SIMD_LANES_MAX][TURBOSHAKE_STAGED];
 };
 
 void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kernel);
 
 /* data[l] has `len` bytes for lane l. */
 void turboshake_absorb(struct turboshake *sponge, const uint8_t *const data[], size_t len);
+/* The same for up to TURBOSHAKE_STAGED bytes, filled up with zeros to whole words;
+ * a caller that has to put them together can do so in `staged`. */
+void turboshake_absorb_padded(struct turboshake *sponge, const uint8_t *const data[], size_t len);
 /* `len` bytes a lane that stand side by side in words, as Keccak leaves them. */
 void turboshake_absorb_words(struct turboshake *sponge, const uint64_t words[], size_t len);
 /* The same bytes in every lane. */

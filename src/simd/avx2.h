@@ -3,6 +3,7 @@
 #define MOIETY_SIMD_AVX2_H
 
 #include <immintrin.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "simd/cpu.h"
@@ -22,6 +23,17 @@ static inline lane lane_load_bytes(const uint8_t *from) {
     return _mm256_loadu_si256((const __m256i *)from);
 }
 static inline void lane_store_bytes(uint8_t *to, lane a) { _mm256_storeu_si256((__m256i *)to, a); }
+/* All ones in the first words. */
+static inline lane first_words(size_t words) {
+    const lane index = _mm256_set_epi64x(3, 2, 1, 0);
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)words), index);
+}
+static inline lane lane_load_bytes_of(const uint8_t *from, size_t words) {
+    return _mm256_maskload_epi64((const long long *)(const void *)from, first_words(words));
+}
+static inline void lane_store_bytes_of(uint8_t *to, lane a, size_t words) {
+    _mm256_maskstore_epi64((long long *)(void *)to, first_words(words), a);
+}
 static inline lane lane_splat(uint64_t word) { return _mm256_set1_epi64x((long long)word); }
 
 static inline lane lane_xor(lane a, lane b) { return _mm256_xor_si256(a, b); }

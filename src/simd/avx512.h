@@ -3,6 +3,7 @@
 #define MOIETY_SIMD_AVX512_H
 
 #include <immintrin.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "simd/cpu.h"
@@ -20,6 +21,12 @@ static inline lane lane_load_bytes(const uint8_t *from) {
     return _mm512_loadu_si512(from);
 }
 static inline void lane_store_bytes(uint8_t *to, lane a) { _mm512_storeu_si512(to, a); }
+static inline lane lane_load_bytes_of(const uint8_t *from, size_t words) {
+    return _mm512_maskz_loadu_epi64((__mmask8)((1U << words) - 1), from);
+}
+static inline void lane_store_bytes_of(uint8_t *to, lane a, size_t words) {
+    _mm512_mask_storeu_epi64(to, (__mmask8)((1U << words) - 1), a);
+}
 static inline lane lane_splat(uint64_t word) { return _mm512_set1_epi64((long long)word); }
 
 static inline lane lane_xor(lane a, lane b) { return _mm512_xor_si512(a, b); }

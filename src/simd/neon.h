@@ -3,6 +3,7 @@
 #define MOIETY_SIMD_NEON_H
 
 #include <arm_neon.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "simd/cpu.h"
@@ -20,6 +21,14 @@ static inline lane lane_load_bytes(const uint8_t *from) {
     return vreinterpretq_u64_u8(vld1q_u8(from));
 }
 static inline void lane_store_bytes(uint8_t *to, lane a) { vst1q_u8(to, vreinterpretq_u8_u64(a)); }
+static inline lane lane_load_bytes_of(const uint8_t *from, size_t words) {
+    (void)words; /* one */
+    return vreinterpretq_u64_u8(vcombine_u8(vld1_u8(from), vdup_n_u8(0)));
+}
+static inline void lane_store_bytes_of(uint8_t *to, lane a, size_t words) {
+    (void)words;
+    vst1_u8(to, vget_low_u8(vreinterpretq_u8_u64(a)));
+}
 static inline lane lane_splat(uint64_t word) { return vdupq_n_u64(word); }
 
 static inline lane lane_xor(lane a, lane b) { return veorq_u64(a, b); }

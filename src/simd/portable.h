@@ -2,6 +2,7 @@
 #ifndef MOIETY_SIMD_PORTABLE_H
 #define MOIETY_SIMD_PORTABLE_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -38,6 +39,16 @@ static inline void lane_store_bytes(uint8_t *to, lane a) {
     a = __builtin_bswap64(a);
 #endif
     memcpy(to, &a, sizeof(a));
+}
+/* The first `words` of them, fewer than LANES but not none, the others zero; no
+ * more is read or written. */
+static inline lane lane_load_bytes_of(const uint8_t *from, size_t words) {
+    (void)words;
+    return lane_load_bytes(from);
+}
+static inline void lane_store_bytes_of(uint8_t *to, lane a, size_t words) {
+    (void)words;
+    lane_store_bytes(to, a);
 }
 static inline lane lane_splat(uint64_t word) { return word; }
 

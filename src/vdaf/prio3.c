@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vdaf/prio3.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct status prio3_work_init(struct prio3_work *work, const struct vdaf *vdaf, bool with_meas) {
@@ -60,48 +61,49 @@ struct xof_input prio3_input(const struct vdaf *vdaf, enum prio3_usage usage, la
     return input;
 }
 
-static void set_binder(const struct vdaf *vdaf, struct xof_input *input, const uint8_t *binder,
-                       size_t len) {
-    for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++) {
-        input->binder[lane] = binder;
-    }
-    input->binder_len = len;
+/* expand_into_vec of what all lanes have in common but the seed. */
+static void expand_share(struct prio3_work *work, enum prio3_usage usage,
+                         const struct prio3_ctx *ctx, lane_bytes seed, const uint8_t binder[],
+                         size_t binder_len, uint64_t out[], size_t n) {
+    const struct vdaf *vdaf = work->vdaf;
+    struct xof_input input = prio3_input(vdaf, usage, ctx->bytes, ctx->len, seed);
+    memcpy(input.binder, binder, binder_len);
+    input.binder_len = binder_len;
+    xof_expand(work->sponge, vdaf->kernels, &input, vdaf->flp.field, out, n);
 }
 
 void prio3_expand_meas(struct prio3_work *work, const struct prio3_ctx *ctx, unsigned share,
                        lane_bytes seed, uint64_t meas[]) {
-    const struct vdaf *vdaf = work->vdaf;
     const uint8_t binder = (uint8_t)share;
-    struct xof_input input = prio3_input(vdaf, PRIO3_MEAS_SHARE, ctx->bytes, ctx->len, seed);
-    set_binder(vdaf, &input, &binder, sizeof(binder));
-    xof_expand(work->sponge, vdaf->kernels, &input, vdaf->flp.field, meas,
-               vdaf->flp.circuit.meas_len);
+    expand_share(work, PRIO3_MEAS_SHARE, ctx, seed, &binder, sizeof(binder), meas,
+                 work->vdaf->flp.circuit.meas_len);
 }
 
 void prio3_expand_proofs(struct prio3_work *work, const struct prio3_ctx *ctx, unsigned share,
                          lane_bytes seed, uint64_t proofs[]) {
     const struct vdaf *vdaf = work->vdaf;
-    const uint8_t binder[2] = {(uint8_t)vdaf->proofs, (uint8_t)share};
-    struct xof_input input = prio3_input(vdaf, PRIO3_PROOF_SHARE, ctx->bytes, ctx->len, seed);
-    set_binder(vdaf, &input, binder, sizeof(binder));
-    xof_expand(work->sponge, vdaf->kernels, &input, vdaf->flp.field, proofs,
-               vdaf->flp.proof_len * vdaf->proofs);
+    const uint8_t binder[] = {(uint8_t)vdaf->proofs, (uint8_t)share};
+    expand_share(work, PRIO3_PROOF_SHARE, ctx, seed, binder, sizeof(binder), proofs,
+                 vdaf->flp.proof_len * vdaf->proofs);
+}
+
+static void set_nonces(const struct vdaf *vdaf, struct xof_input *input, lane_bytes nonce) {
+    static_assert((int)XOF_NONCE_SIZE == (int)VDAF_NONCE_SIZE);
+    for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++) {
+        input->nonce[lane] = nonce[lane];
+    }
 }
 
 void prio3_expand_rands(struct prio3_work *work, const struct prio3_ctx *ctx,
                         enum prio3_usage usage, lane_bytes seed, lane_bytes nonce,
                         uint64_t rands[], size_t n) {
     const struct vdaf *vdaf = work->vdaf;
-    uint8_t binder[SIMD_LANES_MAX][1 + VDAF_NONCE_SIZE];
     struct xof_input input = prio3_input(vdaf, usage, ctx->bytes, ctx->len, seed);
-    for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++) {
-        binder[lane][0] = (uint8_t)vdaf->proofs;
-        if (nonce != NULL) {
-            memcpy(binder[lane] + 1, nonce[lane], VDAF_NONCE_SIZE);
-        }
-        input.binder[lane] = binder[lane];
+    input.binder[0] = (uint8_t)vdaf->proofs;
+    input.binder_len = 1;
+    if (nonce != NULL) {
+        set_nonces(vdaf, &input, nonce);
     }
-    input.binder_len = nonce != NULL ? sizeof(binder[0]) : 1;
     xof_expand(work->sponge, vdaf->kernels, &input, vdaf->flp.field, rands, n);
 }
 
@@ -109,11 +111,11 @@ void prio3_joint_rand_part(struct prio3_work *work, const struct prio3_ctx *ctx,
                            lane_bytes blind, lane_bytes nonce, const uint64_t meas[],
                            uint8_t *const out[]) {
     const struct vdaf *vdaf = work->vdaf;
-    const uint8_t binder = (uint8_t)share;
     struct xof_input input = prio3_input(vdaf, PRIO3_JOINT_RAND_PART, ctx->bytes, ctx->len, blind);
-    set_binder(vdaf, &input, &binder, sizeof(binder));
+    input.binder[0] = (uint8_t)share;
+    input.binder_len = 1;
+    set_nonces(vdaf, &input, nonce);
     xof_start(work->sponge, vdaf->kernels, &input);
-    turboshake_absorb(work->sponge, nonce, VDAF_NONCE_SIZE);
     turboshake_absorb_words(work->sponge, meas, prio3_encoded_meas_size(vdaf));
     xof_derive_seed(work->sponge, out);
 }
@@ -126,7 +128,6 @@ void prio3_joint_rand_seed(struct prio3_work *work, const struct prio3_ctx *ctx,
         zeros[lane] = work->zeros;
     }
     struct xof_input input = prio3_input(vdaf, PRIO3_JOINT_RAND_SEED, ctx->bytes, ctx->len, zeros);
-    set_binder(vdaf, &input, NULL, 0);
     xof_start(work->sponge, vdaf->kernels, &input);
     for (unsigned share = 0; share < vdaf->shares; share++) {
         turboshake_absorb(work->sponge, parts[share], XOF_SEED_SIZE);

@@ -115,16 +115,24 @@ static struct group_faults init_group(struct prio3_work *work, unsigned share,
 }
 
 /* Lengths, which are public, before any lane is taken. */
-static enum status_code check_lengths(const struct vdaf *vdaf, unsigned share,
+struct input_lengths {
+    size_t verify_key, public_share, input_share;
+};
+
+static struct input_lengths input_lengths(const struct vdaf *vdaf, unsigned share) {
+    return (struct input_lengths){vdaf_verify_key_size(vdaf), vdaf_public_share_size(vdaf),
+                                  vdaf_input_share_size(vdaf, share)};
+}
+
+static enum status_code check_lengths(const struct input_lengths *right,
                                       const struct verify_input *input) {
-    if (input->verify_key.len != vdaf_verify_key_size(vdaf) || input->ctx.len > PRIO3_CTX_MAX) {
+    if (input->verify_key.len != right->verify_key || input->ctx.len > PRIO3_CTX_MAX) {
         return STATUS_INVALID_ARGUMENT;
     }
-    if (input->public_share.len != vdaf_public_share_size(vdaf) ||
-        input->input_share.len != vdaf_input_share_size(vdaf, share)) {
-        return STATUS_INVALID_MESSAGE;
-    }
-    return STATUS_OK;
+    return input->public_share.len == right->public_share &&
+                   input->input_share.len == right->input_share
+               ? STATUS_OK
+               : STATUS_INVALID_MESSAGE;
 }
 
 static struct status prepare_group(struct verify_batch *batch, const struct lane_group *group,
@@ -177,9 +185,10 @@ struct status prio3_verify_init(struct verify_batch *batch, const struct verify_
     TRY(prio3_work_init(&work, vdaf, vdaf->flp.circuit.truncate != NULL));
     struct status status = OK;
     struct lane_item *items = ARENA_ARRAY(&work.arena, struct lane_item, batch->count);
+    const struct input_lengths lengths = input_lengths(vdaf, batch->aggregator_id);
     size_t count = 0;
     for (size_t i = 0; i < batch->count && items != NULL; i++) {
-        const enum status_code fault = check_lengths(vdaf, batch->aggregator_id, &inputs[i]);
+        const enum status_code fault = check_lengths(&lengths, &inputs[i]);
         if (fault != STATUS_OK) {
             verify_batch_refuse(batch, i, fault);
         } else if (batch->reports[i].verdict == STATUS_OK) {
@@ -256,9 +265,8 @@ static struct group_faults message_of_group(struct prio3_work *work,
     return faults;
 }
 
-static enum status_code check_shares(const struct vdaf *vdaf, struct span ctx,
+static enum status_code check_shares(const struct vdaf *vdaf, struct span ctx, size_t size,
                                      const struct span shares[]) {
-    const size_t size = prio3_encoded_verifiers_size(vdaf) + prio3_joint_rand_size(vdaf);
     for (unsigned j = 0; j < vdaf->shares; j++) {
         if (shares[j].len != size) {
             return STATUS_INVALID_MESSAGE;
@@ -291,11 +299,12 @@ struct status prio3_shares_to_message(const struct vdaf *vdaf, struct span agg_p
     TRY(prio3_work_init(&work, vdaf, false));
     struct status status = OK;
     struct lane_item *items = ARENA_ARRAY(&work.arena, struct lane_item, count);
+    const size_t size = prio3_encoded_verifiers_size(vdaf) + prio3_joint_rand_size(vdaf);
     size_t eligible = 0;
     for (size_t i = 0; i < count && items != NULL; i++) {
         messages[i] = SPAN_EMPTY;
         if (verdicts[i] == STATUS_OK) {
-            verdicts[i] = check_shares(vdaf, ctx[i], shares + i * vdaf->shares);
+            verdicts[i] = check_shares(vdaf, ctx[i], size, shares + i * vdaf->shares);
         }
         if (verdicts[i] == STATUS_OK) {
             items[eligible++] = (struct lane_item){i, ctx[i].len};

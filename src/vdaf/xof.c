@@ -17,22 +17,52 @@ static bool same_ctx(const struct kernels *kernels, const struct xof_input *inpu
     return true;
 }
 
-void xof_start(struct turboshake *sponge, const struct kernels *kernels,
-               const struct xof_input *input) {
+/* What all lanes have in common: the tag, if its end is the same too, and the
+ * seed's length. */
+static void absorb_tag(struct turboshake *sponge, const struct kernels *kernels,
+                       const struct xof_input *input) {
+    enum { HEAD = 2 + XOF_PREFIX_SIZE };
     const size_t dst_len = input->prefix_len + input->ctx_len;
     const uint8_t seed_size = XOF_SEED_SIZE;
-    uint8_t head[2 + XOF_PREFIX_SIZE] = {(uint8_t)dst_len, (uint8_t)(dst_len >> 8)};
-    memcpy(head + 2, input->prefix, input->prefix_len);
-    turboshake_init(sponge, kernels->keccak);
-    turboshake_absorb_same(sponge, head, 2 + input->prefix_len);
-    if (same_ctx(kernels, input)) {
+    uint8_t tag[KECCAK_RATE] = {(uint8_t)dst_len, (uint8_t)(dst_len >> 8)};
+    memcpy(tag + 2, input->prefix, XOF_PREFIX_SIZE);
+    size_t len = 2 + input->prefix_len;
+    const bool same = same_ctx(kernels, input);
+    if (same && input->ctx_len < sizeof(tag) - HEAD) {
+        memcpy(tag + len, input->ctx[0], input->ctx_len);
+        len += input->ctx_len;
+        tag[len++] = seed_size;
+        turboshake_absorb_same(sponge, tag, len);
+        return;
+    }
+    turboshake_absorb_same(sponge, tag, len);
+    if (same) {
         turboshake_absorb_same(sponge, input->ctx[0], input->ctx_len);
     } else {
         turboshake_absorb(sponge, input->ctx, input->ctx_len);
     }
     turboshake_absorb_same(sponge, &seed_size, sizeof(seed_size));
-    turboshake_absorb(sponge, input->seed, XOF_SEED_SIZE);
-    turboshake_absorb(sponge, input->binder, input->binder_len);
+}
+
+void xof_start(struct turboshake *sponge, const struct kernels *kernels,
+               const struct xof_input *input) {
+    turboshake_init(sponge, kernels->keccak);
+    absorb_tag(sponge, kernels, input);
+    const bool nonces = input->nonce[0] != NULL;
+    const size_t len = XOF_SEED_SIZE + input->binder_len + (nonces ? XOF_NONCE_SIZE : 0);
+    const uint8_t *at[SIMD_LANES_MAX];
+    for (unsigned lane = 0; lane < kernels->lanes; lane++) {
+        uint8_t *staged = sponge->staged[lane];
+        at[lane] = staged;
+        memcpy(staged, input->seed[lane], XOF_SEED_SIZE);
+        memset(staged + XOF_SEED_SIZE, 0, TURBOSHAKE_STAGED - XOF_SEED_SIZE);
+        memcpy(staged + XOF_SEED_SIZE, input->binder, XOF_BINDER_MAX);
+        if (nonces) {
+            memcpy(staged + XOF_SEED_SIZE + input->binder_len, input->nonce[lane],
+                   XOF_NONCE_SIZE);
+        }
+    }
+    turboshake_absorb_padded(sponge, at, len);
 }
 
 void xof_derive_seed(struct turboshake *sponge, uint8_t *const out[]) {
@@ -94,7 +124,7 @@ static void expand_slow(const struct xof_input *input, unsigned lane,
     struct xof_input single = *input;
     single.ctx[0] = input->ctx[lane];
     single.seed[0] = input->seed[lane];
-    single.binder[0] = input->binder[lane];
+    single.nonce[0] = input->nonce[0] == NULL ? NULL : input->nonce[lane];
     struct turboshake sponge;
     xof_start(&sponge, kernels_of(SIMD_PORTABLE), &single);
     turboshake_finish(&sponge, XOF_DOMAIN);

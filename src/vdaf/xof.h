@@ -5,22 +5,29 @@
 #include "primitive/kernels.h"
 #include "primitive/turboshake.h"
 
-enum { XOF_SEED_SIZE = 32, XOF_PREFIX_SIZE = 8, XOF_DST_MAX = 65535 };
+enum {
+    XOF_SEED_SIZE = 32,
+    XOF_PREFIX_SIZE = 8,
+    XOF_DST_MAX = 65535,
+    XOF_BINDER_MAX = 8,
+    XOF_NONCE_SIZE = 16,
+};
 
 /*
  * XofTurboShake128 (VDAF, section 6.2.1) in every lane at once. The domain
- * separation tag is a prefix that all lanes share and a context for each; the
- * pieces may differ from lane to lane, their lengths may not. A seed is given
- * as XOF_SEED_SIZE bytes, the binder as the bytes that are known beforehand.
+ * separation tag is a prefix that all lanes share and a context for each. The
+ * binder begins with bytes that all lanes share, after which there may be 16
+ * for each, and more by turboshake_absorb().
  */
 struct xof_input {
     uint8_t prefix[XOF_PREFIX_SIZE];
     size_t prefix_len;
     const uint8_t *ctx[SIMD_LANES_MAX];
     size_t ctx_len; /* prefix_len + ctx_len <= XOF_DST_MAX */
-    const uint8_t *seed[SIMD_LANES_MAX];
-    const uint8_t *binder[SIMD_LANES_MAX];
+    const uint8_t *seed[SIMD_LANES_MAX]; /* XOF_SEED_SIZE bytes */
+    uint8_t binder[XOF_BINDER_MAX];
     size_t binder_len;
+    const uint8_t *nonce[SIMD_LANES_MAX]; /* XOF_NONCE_SIZE bytes; or NULL, in the first lane */
 };
 
 /* Starts the sponge with all of the input. More of the binder may follow with
