@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "acme/ca/endpoint.h"
+#include "acme/certificate.h"
+#include "wire/base64url.h"
+
+/* Downloads a certificate with its chain; the alternates are one further path
+ * segment away, told by Link (RFC 8555 section 7.4.2). */
+struct lookup {
+    struct ca_exchange *x;
+    uint8_t serial[CA_SERIAL_SIZE];
+    struct ca_certificate certificate;
+};
+
+static struct status read_certificate(struct store_tx *tx, void *argument) {
+    struct lookup *lookup = argument;
+    return ca_certificate_get(tx, lookup->x->arena, lookup->serial, &lookup->certificate);
+}
+
+static struct status not_found(struct ca_exchange *x) {
+    struct status status = ca_fail(x, ACME_MALFORMED, "there is no such certificate");
+    x->problem.http = 404;
+    return status;
+}
+
+static struct status find(struct lookup *lookup) {
+    struct ca_exchange *x = lookup->x;
+    if (!status_ok(base64url_decode(lookup->serial, CA_SERIAL_SIZE,
+                                    http_request_parameter(x->request, "serial")))) {
+        return not_found(x);
+    }
+    struct status status = ca_db_read(x->ca->db, read_certificate, lookup);
+    if (status.code == STATUS_NOT_FOUND) {
+        return not_found(x);
+    }
+    TRY(status);
+    return lookup->certificate.has_account &&
+                   ca_id_equal(&lookup->certificate.account, &x->account.id)
+               ? OK
+               : ca_fail(x, ACME_UNAUTHORIZED, "this certificate is another account's");
+}
+
+static struct status leaf_pem(struct span der, struct buffer *out) {
+    const uint8_t *at = der.data;
+    X509 *leaf = d2i_X509(NULL, &at, (long)der.len);
+    struct status status = leaf == NULL ? FAIL(INTERNAL) : certificate_write(leaf, out);
+    X509_free(leaf);
+    return status;
+}
+
+static struct status add_links(struct ca_exchange *x, const struct ca_chains *chains,
+                               size_t chosen, const char *serial) {
+    const char *url = x->ca->options->url;
+    for (size_t i = 0; i < chains->count; i++) {
+        if (i != chosen) {
+            TRY(i == 0 ? ca_header(x, "Link", "<%s/acme/certificate/%s>;rel=\"alternate\"", url,
+                                   serial)
+                       : ca_header(x, "Link", "<%s/acme/certificate/%s/%zu>;rel=\"alternate\"",
+                                   url, serial, i));
+        }
+    }
+    return ca_header(x, "Link", "<%s/log/proof/%s>;rel=\"urn:moiety:log-proof\"",
+                     x->ca->options->public_url, serial);
+}
+
+static struct status certificate(struct ca_exchange *x) {
+    struct lookup lookup = {.x = x};
+    struct buffer pem = BUFFER_INIT;
+    struct span number = http_request_parameter(x->request, "chain");
+    TRY(find(&lookup));
+    const struct ca_chains *chains = ca_chains_find(x->ca, lookup.certificate.issuer);
+    size_t chosen = number.len == 1 ? (size_t)(number.data[0] - '0') : 0;
+    const char *serial = base64url_string(x->arena, SPAN_OF_ARRAY(lookup.serial));
+    if (chains == NULL || chosen >= chains->count || number.len > 1) {
+        return not_found(x);
+    }
+    struct status status = serial == NULL ? FAIL(NO_MEMORY) : OK;
+    TRY_GOTO(status, status, exit);
+    TRY_GOTO(status, leaf_pem(lookup.certificate.der, &pem), exit);
+    TRY_GOTO(status, buffer_append(&pem, buffer_span(&chains->items[chosen].pem)), exit);
+    TRY_GOTO(status, add_links(x, chains, chosen, serial), exit);
+    status = ca_reply_bytes(x, 200, "application/pem-certificate-chain", buffer_span(&pem));
+exit:
+    buffer_release(&pem);
+    return status;
+}
+
+const struct ca_endpoint ca_endpoint_certificate = {
+    .who = CA_WHO_ACCOUNT, .get = true, .run = certificate};

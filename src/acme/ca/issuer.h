@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MOIETY_ACME_CA_ISSUER_H
+#define MOIETY_ACME_CA_ISSUER_H
+
+#include <openssl/x509.h>
+
+#include "base/bytes.h"
+
+/*
+ * One issuing certificate of the CA, without its key, which only the signer
+ * has: what a certificate issued under it refers to.
+ */
+struct ca_issuer {
+    X509 *certificate;
+    char id[17];       /* hexadecimal: the start of SHA-256 of its public key */
+    const char *url;   /* where the CA's public files are: "http://ca.example"; borrowed */
+    unsigned shards;   /* of its CRL, at least 1 */
+};
+
+enum { CA_URL_MAX = 512, CA_SERIAL_SIZE = 20, CA_SHARDS_MAX = 128 };
+
+/* Takes the certificate over. INVALID_CONFIG if it is no CA's on P-256. */
+struct status ca_issuer_init(struct ca_issuer *issuer, X509 *certificate, const char *url,
+                             unsigned shards);
+void ca_issuer_release(struct ca_issuer *issuer);
+
+/* Which shard of the CRL tells of a serial number; the number's last byte says. */
+unsigned ca_issuer_shard(const struct ca_issuer *issuer, const uint8_t serial[CA_SERIAL_SIZE]);
+void ca_issuer_crl_url(const struct ca_issuer *issuer, unsigned shard, char out[CA_URL_MAX]);
+void ca_issuer_certificate_url(const struct ca_issuer *issuer, char out[CA_URL_MAX]);
+
+/* The certificate's time as seconds since 1970; false if it isn't a time. */
+bool ca_time_seconds(const ASN1_TIME *time, int64_t *out);
+
+/* The to-be-signed part of a certificate or CRL: the first element of the outer
+ * sequence. Borrows. INVALID_MESSAGE. */
+struct status ca_tbs_of(struct span der, struct span *out);
+
+#endif

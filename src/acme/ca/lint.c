@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "acme/ca/lint.h"
+
+#include <openssl/x509v3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* One certificate under its checks. */
+struct subject {
+    const struct ca_lint_input *input;
+    X509 *certificate;
+    struct arena arena;
+    struct ca_finding *finding;
+};
+
+static bool fail(struct subject *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static bool fail(struct subject *s, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(s->finding->text, sizeof s->finding->text, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+/* ---- The frame ---- */
+
+/* What OpenSSL read, written again, must be the same bytes: nothing is encoded
+ * otherwise than DER demands. The copy is encoded anew, where the original
+ * would give the bytes that it was read from. */
+static bool lint_der(struct subject *s) {
+    struct span tbs;
+    uint8_t *again = NULL;
+    if (!status_ok(ca_tbs_of(s->input->der, &tbs))) {
+        return fail(s, "the certificate is not a DER sequence, or bytes follow it");
+    }
+    X509 *copy = X509_dup(s->certificate);
+    int len = copy == NULL ? -1 : i2d_re_X509_tbs(copy, &again);
+    bool same = len > 0 && span_equal_vartime(tbs, span_of(again, (size_t)len));
+    OPENSSL_free(again);
+    X509_free(copy);
+    return same || fail(s, "the to-be-signed part is not DER");
+}
+
+static bool lint_version(struct subject *s) {
+    return X509_get_version(s->certificate) == X509_VERSION_3 || fail(s, "the version is not 3");
+}
+
+/* RFC 5280 section 4.1.2.2, and at least 128 random bits of our 20 octets. */
+static bool lint_serial(struct subject *s) {
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(s->certificate);
+    const uint8_t *bytes = ASN1_STRING_get0_data(serial);
+    int len = ASN1_STRING_length(serial);
+    unsigned seen = 0;
+    if (ASN1_STRING_type(serial) != V_ASN1_INTEGER || len != CA_SERIAL_SIZE || bytes[0] > 0x7f) {
+        return fail(s, "the serial number is not a positive one of 20 octets");
+    }
+    for (int i = 1; i < len; i++) {
+        seen += bytes[i] != bytes[0];
+    }
+    return seen >= 8 || fail(s, "the serial number is not random");
+}
+
+static bool algorithm_good(const X509_ALGOR *algorithm) {
+    const ASN1_OBJECT *object;
+    int kind;
+    X509_ALGOR_get0(&object, &kind, NULL, algorithm);
+    return OBJ_obj2nid(object) == NID_ecdsa_with_SHA256 && kind == V_ASN1_UNDEF;
+}
+
+/* RFC 5280 section 4.1.1.2: the same inside and outside; RFC 5758 section 3.2:
+ * without parameters. */
+static bool lint_signature_algorithm(struct subject *s) {
+    const X509_ALGOR *outer;
+    X509_get0_signature(NULL, &outer, s->certificate);
+    return (algorithm_good(outer) && algorithm_good(X509_get0_tbs_sigalg(s->certificate))) ||
+           fail(s, "the signature algorithm is not ecdsa-with-SHA256 inside and outside");
+}
+
+static bool lint_issuer(struct subject *s) {
+    const uint8_t *ours;
+    const uint8_t *theirs;
+    size_t our_len;
+    size_t their_len;
+    bool same =
+        X509_NAME_get0_der(X509_get_subject_name(s->input->issuer->certificate), &ours,
+                           &our_len) == 1 &&
+        X509_NAME_get0_der(X509_get_issuer_name(s->certificate), &theirs, &their_len) == 1 &&
+        span_equal_vartime(span_of(ours, our_len), span_of(theirs, their_len));
+    return same || fail(s, "the issuer's name is not the issuer's subject byte for byte");
+}
+
+/* The names stand in the extension alone. */
+static bool lint_subject(struct subject *s) {
+    return X509_NAME_entry_count(X509_get_subject_name(s->certificate)) == 0 ||
+           fail(s, "the subject is not empty");
+}
+
+static bool lint_unique_ids(struct subject *s) {
+    const ASN1_BIT_STRING *issuer;
+    const ASN1_BIT_STRING *subject;
+    X509_get0_uids(s->certificate, &issuer, &subject);
+    return (issuer == NULL && subject == NULL) || fail(s, "unique identifiers are not used");
+}
+
+/* ---- Validity ---- */
+
+/* RFC 5280 section 4.1.2.5: UTCTime to 2049, GeneralizedTime after, both to the
+ * second and in Zulu time. */
+static bool time_form(const ASN1_TIME *time, int64_t seconds) {
+    const int64_t year_2050 = 2524608000;
+    int len = ASN1_STRING_length(time);
+    bool form = seconds < year_2050 ? ASN1_STRING_type(time) == V_ASN1_UTCTIME && len == 13
+                                    : ASN1_STRING_type(time) == V_ASN1_GENERALIZEDTIME && len == 15;
+    return form && ASN1_STRING_get0_data(time)[len - 1] == 'Z';
+}
+
+struct validity {
+    int64_t first, last;
+};
+
+static bool validity_read(struct subject *s, struct validity *out) {
+    const ASN1_TIME *first = X509_get0_notBefore(s->certificate);
+    const ASN1_TIME *last = X509_get0_notAfter(s->certificate);
+    return (ca_time_seconds(first, &out->first) && ca_time_seconds(last, &out->last) &&
+            time_form(first, out->first) && time_form(last, out->last)) ||
+           fail(s, "a time is not in the form that RFC 5280 demands");
+}
+
+static bool lint_validity_form(struct subject *s) {
+    struct validity validity;
+    return validity_read(s, &validity);
+}
+
+/* Both ends count: a certificate that is valid for n seconds has n different
+ * seconds from notBefore to notAfter. Exact, since what is a second too long
+ * breaks the profile's promise as surely as what is a day too long. */
+static bool lint_validity_inclusive(struct subject *s) {
+    struct validity validity;
+    if (!validity_read(s, &validity)) {
+        return false;
+    }
+    int64_t seconds = validity.last - validity.first + 1;
+    return seconds == s->input->profile->lifetime_s ||
+           fail(s, "valid for %lld s, which the profile limits to %u s, both ends counted",
+                (long long)seconds, (unsigned)s->input->profile->lifetime_s);
+}
+
+static bool lint_validity_start(struct subject *s) {
+    enum { AHEAD = 300, SLACK = 300 };
+    struct validity validity;
+    if (!validity_read(s, &validity)) {
+        return false;
+    }
+    int64_t oldest = s->input->now - ca_profile_backdate_s(s->input->profile) - SLACK;
+    return (validity.first >= oldest && validity.first <= s->input->now + AHEAD) ||
+           fail(s, "notBefore is not about now");
+}
+
+static bool lint_validity_issuer(struct subject *s) {
+    struct validity validity;
+    int64_t first;
+    int64_t last;
+    const X509 *issuer = s->input->issuer->certificate;
+    if (!validity_read(s, &validity)) {
+        return false;
+    }
+    return (ca_time_seconds(X509_get0_notBefore(issuer), &first) &&
+            ca_time_seconds(X509_get0_notAfter(issuer), &last) && validity.first >= first &&
+            validity.last <= last) ||
+           fail(s, "valid when its issuer is not");
+}
+
+/* ---- The key ---- */
+
+static bool lint_key_encoding(struct subject *s) {
+    uint8_t *held = NULL;
+    uint8_t *again = NULL;
+    EVP_PKEY *key = X509_get0_pubkey(s->certificate);
+    int held_len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(s->certificate), &held);
+    int len = key == NULL ? -1 : i2d_PUBKEY(key, &again);
+    bool same = len > 0 && held_len > 0 &&
+                span_equal_vartime(span_of(held, (size_t)held_len), span_of(again, (size_t)len));
+    OPENSSL_free(held);
+    OPENSSL_free(again);
+    return same || fail(s, "the public key is not encoded in the one usual way");
+}
+
+static bool lint_key_quality(struct subject *s) {
+    const EVP_PKEY *key = X509_get0_pubkey(s->certificate);
+    return key == NULL ? fail(s, "the public key can't be read")
+                       : ca_key_good(key, s->finding->text);
+}
+
+static bool lint_key_ours(struct subject *s) {
+    return EVP_PKEY_eq(X509_get0_pubkey(s->certificate),
+                       X509_get0_pubkey(s->input->issuer->certificate)) != 1 ||
+           fail(s, "the key is the issuer's own");
+}
+
+static bool lint_key_requested(struct subject *s) {
+    return s->input->key == NULL ||
+           EVP_PKEY_eq(X509_get0_pubkey(s->certificate), s->input->key) == 1 ||
+           fail(s, "the key is not the one that was asked for");
+}
+
+/* ---- Extensions ---- */
+
+static const struct {
+    int nid;
+    bool critical;
+} extensions[] = {
+    {NID_key_usage, true},          {NID_ext_key_usage, false},
+    {NID_basic_constraints, true},  {NID_authority_key_identifier, false},
+    {NID_info_access, false},       {NID_subject_alt_name, true},
+    {NID_crl_distribution_points, false},
+};
+
+enum { EXTENSION_COUNT = sizeof extensions / sizeof extensions[0] };
+
+/* Exactly these, once each, as critical as they should be. */
+static bool lint_extensions(struct subject *s) {
+    if (X509_get_ext_count(s->certificate) != EXTENSION_COUNT) {
+        return fail(s, "%d extensions instead of %d", X509_get_ext_count(s->certificate),
+                    EXTENSION_COUNT);
+    }
+    for (size_t i = 0; i < EXTENSION_COUNT; i++) {
+        int at = X509_get_ext_by_NID(s->certificate, extensions[i].nid, -1);
+        if (at < 0) {
+            return fail(s, "%s is missing", OBJ_nid2sn(extensions[i].nid));
+        }
+        bool critical = X509_EXTENSION_get_critical(X509_get_ext(s->certificate, at)) != 0;
+        if (critical != extensions[i].critical) {
+            return fail(s, "%s must %sbe critical", OBJ_nid2sn(extensions[i].nid),
+                        extensions[i].critical ? "" : "not ");
+        }
+    }
+    return true;
+}
+
+/* Each value, decoded and encoded again, is the same. */
+static bool lint_extension_der(struct subject *s) {
+    for (int i = 0; i < X509_get_ext_count(s->certificate); i++) {
+        X509_EXTENSION *extension = X509_get_ext(s->certificate, i);
+        int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
+        void *value = X509V3_EXT_d2i(extension);
+        X509_EXTENSION *again =
+            value == NULL ? NULL
+                          : X509V3_EXT_i2d(nid, X509_EXTENSION_get_critical(extension), value);
+        bool same = again != NULL && ASN1_OCTET_STRING_cmp(X509_EXTENSION_get_data(extension),
+                                                           X509_EXTENSION_get_data(again)) == 0;
+        X509_EXTENSION_free(again);
+        const X509V3_EXT_METHOD *method = X509V3_EXT_get(extension);
+        if (value != NULL && method != NULL) {
+            ASN1_item_free(value, ASN1_ITEM_ptr(method->it));
+        }
+        if (!same) {
+            return fail(s, "%s is not DER", OBJ_nid2sn(nid));
+        }
+    }
+    return true;
+}
+
+static bool lint_basic_constraints(struct subject *s) {
+    BASIC_CONSTRAINTS *constraints =
+        X509_get_ext_d2i(s->certificate, NID_basic_constraints, NULL, NULL);
+    bool good = constraints != NULL && !constraints->ca && constraints->pathlen == NULL;
+    BASIC_CONSTRAINTS_free(constraints);
+    return good || fail(s, "the basic constraints don't say that it is no CA");
+}
+
+static bool lint_key_usage(struct subject *s) {
+    return X509_get_key_usage(s->certificate) == KU_DIGITAL_SIGNATURE ||
+           fail(s, "the key usage is not digitalSignature alone");
+}
+
+static bool lint_extended_key_usage(struct subject *s) {
+    unsigned uses = ca_role_uses(s->input->profile->role);
+    uint32_t wanted = ((uses & CA_USE_SERVER) != 0 ? XKU_SSL_SERVER : 0) |
+                      ((uses & CA_USE_CLIENT) != 0 ? XKU_SSL_CLIENT : 0);
+    EXTENDED_KEY_USAGE *usage = X509_get_ext_d2i(s->certificate, NID_ext_key_usage, NULL, NULL);
+    int count = usage == NULL ? 0 : sk_ASN1_OBJECT_num(usage);
+    sk_ASN1_OBJECT_pop_free(usage, ASN1_OBJECT_free);
+    return (X509_get_extended_key_usage(s->certificate) == wanted &&
+            count == __builtin_popcount(uses)) ||
+           fail(s, "the extended key usages are not those of %s",
+                ca_role_name(s->input->profile->role));
+}
+
+static bool lint_authority_key(struct subject *s) {
+    AUTHORITY_KEYID *id =
+        X509_get_ext_d2i(s->certificate, NID_authority_key_identifier, NULL, NULL);
+    const ASN1_OCTET_STRING *ours =
+        X509_get0_subject_key_id(s->input->issuer->certificate);
+    bool good = id != NULL && id->keyid != NULL && id->issuer == NULL && id->serial == NULL &&
+                ASN1_OCTET_STRING_cmp(id->keyid, ours) == 0;
+    AUTHORITY_KEYID_free(id);
+    return good || fail(s, "the authority key identifier is not the issuer's");
+}
+
+static bool name_is_url(const GENERAL_NAME *name, const char *url) {
+    int kind;
+    const ASN1_STRING *text = GENERAL_NAME_get0_value(name, &kind);
+    return kind == GEN_URI &&
+           span_equal_vartime(span_of_string(url), span_of(ASN1_STRING_get0_data(text),
+                                                           (size_t)ASN1_STRING_length(text)));
+}
+
+static bool lint_issuer_url(struct subject *s) {
+    char url[CA_URL_MAX];
+    ca_issuer_certificate_url(s->input->issuer, url);
+    AUTHORITY_INFO_ACCESS *access = X509_get_ext_d2i(s->certificate, NID_info_access, NULL, NULL);
+    bool good = sk_ACCESS_DESCRIPTION_num(access) == 1;
+    if (good) {
+        const ACCESS_DESCRIPTION *only = sk_ACCESS_DESCRIPTION_value(access, 0);
+        good = OBJ_obj2nid(only->method) == NID_ad_ca_issuers && name_is_url(only->location, url);
+    }
+    AUTHORITY_INFO_ACCESS_free(access);
+    return good || fail(s, "the authority information is not the issuer's one URL");
+}
+
+static bool point_is_url(const DIST_POINT *point, const char *url) {
+    return point->reasons == NULL && point->CRLissuer == NULL && point->distpoint != NULL &&
+           point->distpoint->type == 0 &&
+           sk_GENERAL_NAME_num(point->distpoint->name.fullname) == 1 &&
+           name_is_url(sk_GENERAL_NAME_value(point->distpoint->name.fullname, 0), url);
+}
+
+static bool lint_crl_point(struct subject *s) {
+    char url[CA_URL_MAX];
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(s->certificate);
+    if (ASN1_STRING_length(serial) != CA_SERIAL_SIZE) {
+        return fail(s, "no CRL shard for a serial number of this size");
+    }
+    ca_issuer_crl_url(s->input->issuer,
+                      ca_issuer_shard(s->input->issuer, ASN1_STRING_get0_data(serial)), url);
+    CRL_DIST_POINTS *points =
+        X509_get_ext_d2i(s->certificate, NID_crl_distribution_points, NULL, NULL);
+    bool good =
+        sk_DIST_POINT_num(points) == 1 && point_is_url(sk_DIST_POINT_value(points, 0), url);
+    sk_DIST_POINT_pop_free(points, DIST_POINT_free);
+    return good || fail(s, "the CRL distribution point is not the shard of its serial number");
+}
+
+/* ---- Names ---- */
+
+static bool names_read(struct subject *s, struct acme_identifier **out, size_t *count) {
+    GENERAL_NAMES *names = X509_get_ext_d2i(s->certificate, NID_subject_alt_name, NULL, NULL);
+    struct status status = identifiers_of_names(names, &s->arena, out, count);
+    int held = sk_GENERAL_NAME_num(names);
+    GENERAL_NAMES_free(names);
+    if (!status_ok(status) || *count == 0) {
+        return fail(s, "the names are none, too many, or malformed");
+    }
+    return held == (int)*count || fail(s, "a name stands there twice");
+}
+
+/* What identifier.h takes, written in the one canonical way. */
+static bool lint_names_form(struct subject *s) {
+    struct acme_identifier *names;
+    size_t count;
+    GENERAL_NAMES *again = NULL;
+    if (!names_read(s, &names, &count)) {
+        return false;
+    }
+    GENERAL_NAMES *held = X509_get_ext_d2i(s->certificate, NID_subject_alt_name, NULL, NULL);
+    again = identifiers_names(names, count);
+    bool same = again != NULL && held != NULL;
+    for (size_t i = 0; same && i < count; i++) {
+        same = GENERAL_NAME_cmp(sk_GENERAL_NAME_value(held, (int)i),
+                                sk_GENERAL_NAME_value(again, (int)i)) == 0;
+    }
+    GENERAL_NAMES_free(held);
+    GENERAL_NAMES_free(again);
+    return same || fail(s, "a name is not in its canonical form");
+}
+
+static bool lint_names_requested(struct subject *s) {
+    struct acme_identifier *names;
+    size_t count;
+    if (s->input->identifiers == NULL) {
+        return true;
+    }
+    return names_read(s, &names, &count) &&
+           (identifiers_equal(names, count, s->input->identifiers, s->input->identifier_count) ||
+            fail(s, "the names are not those that were asked for"));
+}
+
+static bool lint_names_allowed(struct subject *s) {
+    struct acme_identifier *names;
+    size_t count;
+    if (!names_read(s, &names, &count)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!ca_policy_allows(s->input->policy, &names[i])) {
+            return fail(s, "the CA's policy does not allow %.120s", names[i].value);
+        }
+    }
+    return true;
+}
+
+/* ---- All of them ---- */
+
+static const struct {
+    const char *name;
+    bool (*check)(struct subject *s);
+} lints[] = {
+    {"der", lint_der},
+    {"version", lint_version},
+    {"serial", lint_serial},
+    {"signature_algorithm", lint_signature_algorithm},
+    {"issuer", lint_issuer},
+    {"subject", lint_subject},
+    {"unique_ids", lint_unique_ids},
+    {"validity_form", lint_validity_form},
+    {"validity_inclusive", lint_validity_inclusive},
+    {"validity_start", lint_validity_start},
+    {"validity_issuer", lint_validity_issuer},
+    {"key_encoding", lint_key_encoding},
+    {"key_quality", lint_key_quality},
+    {"key_ours", lint_key_ours},
+    {"key_requested", lint_key_requested},
+    {"extensions", lint_extensions},
+    {"extension_der", lint_extension_der},
+    {"basic_constraints", lint_basic_constraints},
+    {"key_usage", lint_key_usage},
+    {"extended_key_usage", lint_extended_key_usage},
+    {"authority_key", lint_authority_key},
+    {"issuer_url", lint_issuer_url},
+    {"crl_point", lint_crl_point},
+    {"names_form", lint_names_form},
+    {"names_requested", lint_names_requested},
+    {"names_allowed", lint_names_allowed},
+};
+
+enum { LINT_COUNT = sizeof lints / sizeof lints[0] };
+
+const char *ca_lint_name(size_t index) { return index < LINT_COUNT ? lints[index].name : NULL; }
+
+static X509 *certificate_read(struct span der) {
+    const uint8_t *at = der.data;
+    X509 *certificate = d2i_X509(NULL, &at, (long)der.len);
+    if (certificate != NULL && at != der.data + der.len) {
+        X509_free(certificate);
+        return NULL;
+    }
+    return certificate;
+}
+
+struct status ca_lint(const struct ca_lint_input *input, struct ca_finding *finding) {
+    struct subject subject = {
+        .input = input, .arena = ARENA_INIT, .finding = finding,
+        .certificate = certificate_read(input->der),
+    };
+    bool good = subject.certificate != NULL;
+    if (!good) {
+        finding->lint = lints[0].name;
+        fail(&subject, "the certificate can't be read");
+    }
+    for (size_t i = 0; good && i < LINT_COUNT; i++) {
+        finding->lint = lints[i].name;
+        good = lints[i].check(&subject);
+    }
+    X509_free(subject.certificate);
+    arena_release(&subject.arena);
+    return good ? OK : FAIL(VERIFY_FAILED);
+}
+
+struct status ca_lint_same(struct span linted, struct span final, const struct ca_issuer *issuer,
+                           struct ca_finding *finding) {
+    struct span before;
+    struct span after;
+    finding->lint = "same";
+    if (!status_ok(ca_tbs_of(linted, &before)) || !status_ok(ca_tbs_of(final, &after)) ||
+        !span_equal_vartime(before, after)) {
+        snprintf(finding->text, sizeof finding->text, "it is not what was linted");
+        return FAIL(VERIFY_FAILED);
+    }
+    X509 *certificate = certificate_read(final);
+    bool signed_by_us =
+        certificate != NULL &&
+        X509_verify(certificate, X509_get0_pubkey(issuer->certificate)) == 1;
+    X509_free(certificate);
+    if (!signed_by_us) {
+        finding->lint = "signature";
+        snprintf(finding->text, sizeof finding->text, "the signature is not the issuer's");
+        return FAIL(VERIFY_FAILED);
+    }
+    return OK;
+}

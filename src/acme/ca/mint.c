@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "acme/ca/mint.h"
+
+#include <openssl/sha.h>
+
+#include "base/log.h"
+
+struct status ca_key_digest(const EVP_PKEY *key, uint8_t out[static CA_DIGEST_SIZE]) {
+    uint8_t *der = NULL;
+    int len = i2d_PUBKEY(key, &der);
+    if (len <= 0) {
+        return FAIL(CRYPTO);
+    }
+    SHA256(der, (size_t)len, out);
+    OPENSSL_free(der);
+    return OK;
+}
+
+/* Signed with the throwaway key. */
+static struct status draft(const struct ca_mint *mint, const struct ca_template *template,
+                           struct buffer *out) {
+    X509 *certificate;
+    uint8_t *der = NULL;
+    TRY(ca_template_build(template, mint->throwaway, &certificate));
+    int len = i2d_X509(certificate, &der);
+    struct status status = len > 0 ? buffer_append(out, span_of(der, (size_t)len)) : FAIL(CRYPTO);
+    OPENSSL_free(der);
+    X509_free(certificate);
+    return status;
+}
+
+static struct status finish(const struct ca_mint *mint, const struct ca_template *template,
+                            int64_t now, struct buffer *drafted, struct buffer *final,
+                            struct ca_finding *finding) {
+    const struct ca_lint_input input = {
+        .profile = template->profile,
+        .issuer = template->issuer,
+        .policy = mint->policy,
+        .now = now,
+        .key = template->key,
+        .identifiers = template->identifiers,
+        .identifier_count = template->identifier_count,
+        .der = buffer_span(drafted),
+    };
+    TRY(ca_lint(&input, finding));
+    TRY(ca_signer_certificate(mint->signer, (size_t)(template->issuer - mint->issuers),
+                              (size_t)(template->profile - mint->profiles),
+                              buffer_span(drafted), final, finding));
+    return ca_lint_same(buffer_span(drafted), buffer_span(final), template->issuer, finding);
+}
+
+static struct status describe(const struct ca_template *template, struct span der,
+                              struct arena *arena, struct ca_certificate *out) {
+    *out = (struct ca_certificate){
+        .issuer = template->issuer->id,
+        .profile = template->profile->name,
+        .not_before = template->not_before,
+        .not_after = template->not_before + template->profile->lifetime_s - 1,
+        .shard = ca_issuer_shard(template->issuer, template->serial),
+    };
+    memcpy(out->serial, template->serial, sizeof out->serial);
+    TRY(ca_key_digest(template->key, out->key_digest));
+    return arena_copy(arena, der, &out->der);
+}
+
+struct status ca_mint_certificate(const struct ca_mint *mint, const struct ca_profile *profile,
+                                  EVP_PKEY *key, const struct acme_identifier identifiers[],
+                                  size_t count, int64_t now, struct arena *arena,
+                                  struct ca_certificate *out, struct ca_finding *finding) {
+    struct buffer drafted = BUFFER_INIT;
+    struct buffer final = BUFFER_INIT;
+    struct ca_template template = {
+        .profile = profile,
+        .issuer = &mint->issuers[0],
+        .key = key,
+        .identifiers = identifiers,
+        .identifier_count = count,
+        .not_before = now - ca_profile_backdate_s(profile),
+    };
+    struct status status;
+    TRY_GOTO(status, ca_serial_new(template.serial), exit);
+    TRY_GOTO(status, draft(mint, &template, &drafted), exit);
+    TRY_GOTO(status, finish(mint, &template, now, &drafted, &final, finding), exit);
+    status = describe(&template, buffer_span(&final), arena, out);
+exit:
+    if (status.code == STATUS_VERIFY_FAILED) {
+        log_event(LOG_WARN, "a certificate was refused before it was issued",
+                  LOG_STRING("lint", finding->lint), LOG_STRING("reason", finding->text));
+    }
+    buffer_release(&drafted);
+    buffer_release(&final);
+    return status;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "acme/ca/signer_process.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "acme/ca/hierarchy.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+/* ---- Frames ---- */
+
+static bool send_all(int fd, struct span bytes) {
+    while (bytes.len > 0) {
+        ssize_t sent = send(fd, bytes.data, bytes.len, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EINTR) {
+            return false;
+        }
+        if (sent > 0) {
+            bytes = span_of(bytes.data + sent, bytes.len - (size_t)sent);
+        }
+    }
+    return true;
+}
+
+static bool read_all(int fd, uint8_t *out, size_t len) {
+    while (len > 0) {
+        ssize_t got = read(fd, out, len);
+        if (got == 0 || (got < 0 && errno != EINTR)) {
+            return false;
+        }
+        if (got > 0) {
+            out += got;
+            len -= (size_t)got;
+        }
+    }
+    return true;
+}
+
+bool signer_send(int fd, struct signer_head head, struct span payload) {
+    head.len = (uint32_t)payload.len;
+    return payload.len <= SIGNER_FRAME_MAX && send_all(fd, span_of(&head, sizeof head)) &&
+           send_all(fd, payload);
+}
+
+bool signer_receive(int fd, struct signer_head *head, struct buffer *payload) {
+    buffer_clear(payload);
+    if (!read_all(fd, (uint8_t *)head, sizeof *head) || head->len > SIGNER_FRAME_MAX ||
+        !status_ok(buffer_reserve(payload, head->len)) ||
+        !read_all(fd, payload->data, head->len)) {
+        return false;
+    }
+    payload->len = head->len;
+    return true;
+}
+
+/* ---- The process ---- */
+
+enum { ISSUERS_MAX = 16 };
+
+struct process {
+    const struct ca_signer_config *config;
+    int fd;
+    EVP_PKEY *keys[ISSUERS_MAX];
+    EVP_PKEY *log_key;
+    uint64_t log_size; /* of the greatest checkpoint signed */
+    char log_text[CA_CHECKPOINT_MAX];
+    struct ca_finding finding;
+};
+
+static struct status refuse(struct process *p, const char *check, const char *why) {
+    p->finding.lint = check;
+    snprintf(p->finding.text, sizeof p->finding.text, "%s", why);
+    return FAIL(VERIFY_FAILED);
+}
+
+static struct status append_der(struct buffer *out, int len, uint8_t *der) {
+    struct status status = len > 0 ? buffer_append(out, span_of(der, (size_t)len)) : FAIL(CRYPTO);
+    OPENSSL_free(der);
+    return status;
+}
+
+static struct status certificate_sign(struct process *p, const struct signer_head *head,
+                                      struct span der, struct buffer *out) {
+    const struct ca_signer_config *config = p->config;
+    if (head->issuer >= config->issuer_count || head->profile >= config->profile_count) {
+        return refuse(p, "request", "no such issuer or profile");
+    }
+    const struct ca_lint_input input = {
+        .der = der,
+        .profile = &config->profiles[head->profile],
+        .issuer = &config->issuers[head->issuer],
+        .policy = config->policy,
+        .now = (int64_t)clock_now_s(&clock_system),
+    };
+    TRY(ca_lint(&input, &p->finding));
+    const uint8_t *at = der.data;
+    uint8_t *final = NULL;
+    X509 *certificate = d2i_X509(NULL, &at, (long)der.len);
+    bool made = certificate != NULL &&
+                X509_sign(certificate, p->keys[head->issuer], EVP_sha256()) != 0;
+    int len = made ? i2d_X509(certificate, &final) : -1;
+    X509_free(certificate);
+    return append_der(out, len, final);
+}
+
+/* A CRL takes certificates away and gives none, so all that is asked of it is
+ * that it is this issuer's. */
+static struct status crl_sign(struct process *p, const struct signer_head *head, struct span der,
+                              struct buffer *out) {
+    if (head->issuer >= p->config->issuer_count) {
+        return refuse(p, "request", "no such issuer");
+    }
+    const uint8_t *at = der.data;
+    uint8_t *final = NULL;
+    X509_CRL *crl = d2i_X509_CRL(NULL, &at, (long)der.len);
+    X509 *issuer = p->config->issuers[head->issuer].certificate;
+    bool ours = crl != NULL && at == der.data + der.len &&
+                X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(issuer)) == 0;
+    bool made = ours && X509_CRL_sign(crl, p->keys[head->issuer], EVP_sha256()) != 0;
+    int len = made ? i2d_X509_CRL(crl, &final) : -1;
+    X509_CRL_free(crl);
+    return ours ? append_der(out, len, final) : refuse(p, "crl", "it is not this issuer's");
+}
+
+/* origin LF size LF ... ; the text of one size never changes. */
+static struct status checkpoint_check(struct process *p, struct span text) {
+    char copy[CA_CHECKPOINT_MAX];
+    uint64_t size;
+    size_t origin = strlen(p->config->log_origin);
+    if (text.len >= sizeof copy) {
+        return refuse(p, "checkpoint", "it is too long");
+    }
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    if (strncmp(copy, p->config->log_origin, origin) != 0 || copy[origin] != '\n' ||
+        sscanf(copy + origin, "\n%" SCNu64 "\n", &size) != 1) {
+        return refuse(p, "checkpoint", "it is not this log's");
+    }
+    if (size < p->log_size || (size == p->log_size && p->log_text[0] != '\0' &&
+                               strcmp(copy, p->log_text) != 0)) {
+        return refuse(p, "checkpoint", "it contradicts one that was signed before");
+    }
+    p->log_size = size;
+    snprintf(p->log_text, sizeof p->log_text, "%s", copy);
+    return OK;
+}
+
+static struct status checkpoint_sign(struct process *p, struct span text, struct buffer *out) {
+    uint8_t signature[CA_LOG_SIGNATURE_SIZE];
+    size_t len = sizeof signature;
+    TRY(checkpoint_check(p, text));
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool made = context != NULL &&
+                EVP_DigestSignInit(context, NULL, NULL, NULL, p->log_key) == 1 &&
+                EVP_DigestSign(context, signature, &len, text.data, text.len) == 1;
+    EVP_MD_CTX_free(context);
+    return made ? buffer_append(out, span_of(signature, len)) : FAIL(CRYPTO);
+}
+
+static struct status answer(struct process *p, const struct signer_head *head, struct span payload,
+                            struct buffer *out) {
+    switch (head->kind) {
+    case SIGNER_CERTIFICATE: return certificate_sign(p, head, payload, out);
+    case SIGNER_CRL: return crl_sign(p, head, payload, out);
+    case SIGNER_CHECKPOINT: return checkpoint_sign(p, payload, out);
+    default: return refuse(p, "request", "unknown kind");
+    }
+}
+
+static bool serve_one(struct process *p, struct buffer *request, struct buffer *reply) {
+    struct signer_head head;
+    if (!signer_receive(p->fd, &head, request)) {
+        return false;
+    }
+    buffer_clear(reply);
+    p->finding = (struct ca_finding){.lint = "signer", .text = "it failed"};
+    if (!status_ok(answer(p, &head, buffer_span(request), reply))) {
+        buffer_clear(reply);
+        head.kind = SIGNER_REFUSED;
+        if (!status_ok(buffer_printf(reply, "%s%c%s", p->finding.lint, 0, p->finding.text))) {
+            return false;
+        }
+    }
+    return signer_send(p->fd, head, buffer_span(reply));
+}
+
+/* ---- Its start ---- */
+
+static bool key_failed(const char *path, const char *why) {
+    log_event(LOG_ERROR, "the signer can't use a key", LOG_STRING("file", path),
+              LOG_STRING("reason", why));
+    return false;
+}
+
+static bool key_load(const char *path, const struct secret *passphrase, EVP_PKEY **out) {
+    struct status status = ca_key_load(path, secret_span(passphrase), out);
+    return status_ok(status) || key_failed(path, status.code == STATUS_VERIFY_FAILED
+                                                     ? "no key, or another passphrase"
+                                                     : status_text(status.code));
+}
+
+static bool keys_load(struct process *p) {
+    const struct ca_signer_config *config = p->config;
+    struct secret passphrase = SECRET_INIT;
+    bool loaded = config->issuer_count <= ISSUERS_MAX;
+    if (config->passphrase_file != NULL &&
+        !status_ok(ca_passphrase_load(config->passphrase_file, &passphrase))) {
+        return key_failed(config->passphrase_file, "no passphrase");
+    }
+    for (size_t i = 0; loaded && i < config->issuer_count; i++) {
+        loaded = key_load(config->key_files[i], &passphrase, &p->keys[i]) &&
+                 (X509_check_private_key(config->issuers[i].certificate, p->keys[i]) == 1 ||
+                  key_failed(config->key_files[i], "it is another certificate's"));
+    }
+    loaded = loaded && key_load(config->log_key_file, &passphrase, &p->log_key);
+    secret_release(&passphrase);
+    return loaded;
+}
+
+/* Everything that OpenSSL makes when it is first used is made now, while it may
+ * still open files. */
+static bool warm_up(struct process *p, uint8_t log_key[CA_LOG_KEY_SIZE]) {
+    struct buffer out = BUFFER_INIT;
+    size_t len = CA_LOG_KEY_SIZE;
+    char text[CA_CHECKPOINT_MAX];
+    uint8_t signature[128];
+    size_t signature_len = sizeof signature;
+    bool warm = EVP_PKEY_get_raw_public_key(p->log_key, log_key, &len) == 1;
+    int length = snprintf(text, sizeof text, "%s\n0\n", p->config->log_origin);
+    warm = warm && status_ok(checkpoint_sign(p, span_of(text, (size_t)length), &out));
+    p->log_text[0] = '\0';
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    warm = warm && context != NULL &&
+           EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, p->keys[0]) == 1 &&
+           EVP_DigestSign(context, signature, &signature_len, (const uint8_t *)text, 1) == 1;
+    EVP_MD_CTX_free(context);
+    buffer_release(&out);
+    return warm;
+}
+
+_Noreturn void signer_process_run(const struct ca_signer_config *config, int fd) {
+    struct process process = {.config = config, .fd = fd};
+    struct buffer request = BUFFER_INIT;
+    struct buffer reply = BUFFER_INIT;
+    uint8_t log_key[CA_LOG_KEY_SIZE];
+    /* It ends when the server's end of the socket closes, however that happens. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    if (!keys_load(&process) || !warm_up(&process, log_key)) {
+        _exit(EXIT_FAILURE);
+    }
+    if (!status_ok(signer_confine(fd))) {
+        log_event(LOG_ERROR, "the signer can't be confined");
+        _exit(EXIT_FAILURE);
+    }
+    const struct signer_head ready = {.kind = SIGNER_READY};
+    if (!signer_send(fd, ready, SPAN_OF_ARRAY(log_key))) {
+        _exit(EXIT_FAILURE);
+    }
+    while (serve_one(&process, &request, &reply)) {
+    }
+    _exit(EXIT_SUCCESS);
+}

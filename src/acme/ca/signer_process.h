@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MOIETY_ACME_CA_SIGNER_PROCESS_H
+#define MOIETY_ACME_CA_SIGNER_PROCESS_H
+
+#include "acme/ca/signer.h"
+
+/*
+ * Both ends of the signer's socket. A frame is a head and `len` bytes, in the
+ * machine's own byte order, since both ends are one program.
+ */
+enum signer_kind {
+    SIGNER_READY,       /* to the server: payload the log's public key */
+    SIGNER_CERTIFICATE, /* payload DER; answered by DER */
+    SIGNER_CRL,
+    SIGNER_CHECKPOINT, /* payload text; answered by the signature */
+    SIGNER_REFUSED,    /* to the server: the check's name, NUL, why */
+};
+
+struct signer_head {
+    uint8_t kind;
+    uint8_t issuer;
+    uint8_t profile;
+    uint8_t unused;
+    uint32_t len;
+};
+
+enum { SIGNER_FRAME_MAX = 32 * 1024 * 1024 };
+
+/* Whole frames; false at the other end's end or a failure. `payload` is
+ * cleared first. */
+bool signer_send(int fd, struct signer_head head, struct span payload);
+bool signer_receive(int fd, struct signer_head *head, struct buffer *payload);
+
+/* What the child runs: answers until the other end closes. Never returns. */
+_Noreturn void signer_process_run(const struct ca_signer_config *config, int fd);
+
+/* Takes everything from this process but what signing needs. IO if the kernel
+ * can't. */
+struct status signer_confine(int fd);
+
+#endif

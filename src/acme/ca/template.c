@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "acme/ca/template.h"
+
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+struct status ca_serial_new(uint8_t serial[static CA_SERIAL_SIZE]) {
+    if (RAND_bytes(serial, CA_SERIAL_SIZE) != 1) {
+        return FAIL(CRYPTO);
+    }
+    serial[0] = (uint8_t)((serial[0] & 0x7f) | 0x40);
+    return OK;
+}
+
+struct status ca_extension_add(X509 *certificate, int nid, bool critical, void *value) {
+    return X509_add1_ext_i2d(certificate, nid, value, critical, X509V3_ADD_DEFAULT) == 1
+               ? OK
+               : FAIL(NO_MEMORY);
+}
+
+/* ---- Extensions, each built and given up in one place ---- */
+
+static struct status add_basic_constraints(X509 *certificate) {
+    BASIC_CONSTRAINTS *constraints = BASIC_CONSTRAINTS_new();
+    if (constraints == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    struct status status = ca_extension_add(certificate, NID_basic_constraints, true, constraints);
+    BASIC_CONSTRAINTS_free(constraints);
+    return status;
+}
+
+static struct status add_key_usage(X509 *certificate) {
+    enum { DIGITAL_SIGNATURE = 0 };
+    ASN1_BIT_STRING *usage = ASN1_BIT_STRING_new();
+    if (usage == NULL || ASN1_BIT_STRING_set_bit(usage, DIGITAL_SIGNATURE, 1) != 1) {
+        ASN1_BIT_STRING_free(usage);
+        return FAIL(NO_MEMORY);
+    }
+    struct status status = ca_extension_add(certificate, NID_key_usage, true, usage);
+    ASN1_BIT_STRING_free(usage);
+    return status;
+}
+
+static struct status add_extended_key_usage(X509 *certificate, unsigned uses) {
+    EXTENDED_KEY_USAGE *usage = sk_ASN1_OBJECT_new_null();
+    bool made = usage != NULL;
+    if (made && (uses & CA_USE_SERVER) != 0) {
+        made = sk_ASN1_OBJECT_push(usage, OBJ_nid2obj(NID_server_auth)) > 0;
+    }
+    if (made && (uses & CA_USE_CLIENT) != 0) {
+        made = sk_ASN1_OBJECT_push(usage, OBJ_nid2obj(NID_client_auth)) > 0;
+    }
+    struct status status =
+        made ? ca_extension_add(certificate, NID_ext_key_usage, false, usage) : FAIL(NO_MEMORY);
+    sk_ASN1_OBJECT_free(usage); /* the objects are static */
+    return status;
+}
+
+/* The issuer's key, by its identifier alone (RFC 5280 section 4.2.1.1). */
+static struct status add_authority_key(X509 *certificate, const X509 *issuer) {
+    AUTHORITY_KEYID *id = AUTHORITY_KEYID_new();
+    if (id == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    id->keyid = ASN1_OCTET_STRING_dup(X509_get0_subject_key_id((X509 *)issuer));
+    struct status status = id->keyid == NULL
+                               ? FAIL(NO_MEMORY)
+                               : ca_extension_add(certificate, NID_authority_key_identifier,
+                                                  false, id);
+    AUTHORITY_KEYID_free(id);
+    return status;
+}
+
+/* The subject is empty, so the names are critical (RFC 5280 section 4.2.1.6). */
+static struct status add_names(X509 *certificate, const struct ca_template *template) {
+    GENERAL_NAMES *names = identifiers_names(template->identifiers, template->identifier_count);
+    if (names == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    struct status status = ca_extension_add(certificate, NID_subject_alt_name, true, names);
+    GENERAL_NAMES_free(names);
+    return status;
+}
+
+static GENERAL_NAME *uri_name(const char *url) {
+    GENERAL_NAME *name = GENERAL_NAME_new();
+    ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+    if (name == NULL || text == NULL || ASN1_STRING_set(text, url, (int)strlen(url)) != 1) {
+        GENERAL_NAME_free(name);
+        ASN1_IA5STRING_free(text);
+        return NULL;
+    }
+    GENERAL_NAME_set0_value(name, GEN_URI, text);
+    return name;
+}
+
+static DIST_POINT *distribution_point(const char *url) {
+    DIST_POINT *point = DIST_POINT_new();
+    GENERAL_NAME *name = uri_name(url);
+    if (point == NULL || name == NULL) {
+        goto failed;
+    }
+    point->distpoint = DIST_POINT_NAME_new();
+    if (point->distpoint == NULL) {
+        goto failed;
+    }
+    point->distpoint->type = 0; /* fullName */
+    point->distpoint->name.fullname = GENERAL_NAMES_new();
+    if (point->distpoint->name.fullname == NULL ||
+        sk_GENERAL_NAME_push(point->distpoint->name.fullname, name) <= 0) {
+        goto failed;
+    }
+    return point;
+failed:
+    DIST_POINT_free(point);
+    GENERAL_NAME_free(name);
+    return NULL;
+}
+
+static struct status add_crl_points(X509 *certificate, const struct ca_template *template) {
+    char url[CA_URL_MAX];
+    ca_issuer_crl_url(template->issuer, ca_issuer_shard(template->issuer, template->serial), url);
+    CRL_DIST_POINTS *points = sk_DIST_POINT_new_null();
+    DIST_POINT *point = distribution_point(url);
+    struct status status = FAIL(NO_MEMORY);
+    if (points != NULL && point != NULL && sk_DIST_POINT_push(points, point) > 0) {
+        point = NULL;
+        status = ca_extension_add(certificate, NID_crl_distribution_points, false, points);
+    }
+    DIST_POINT_free(point);
+    sk_DIST_POINT_pop_free(points, DIST_POINT_free);
+    return status;
+}
+
+static struct status add_issuer_url(X509 *certificate, const struct ca_issuer *issuer) {
+    char url[CA_URL_MAX];
+    ca_issuer_certificate_url(issuer, url);
+    AUTHORITY_INFO_ACCESS *access = AUTHORITY_INFO_ACCESS_new();
+    ACCESS_DESCRIPTION *description = ACCESS_DESCRIPTION_new();
+    GENERAL_NAME *name = uri_name(url);
+    struct status status = FAIL(NO_MEMORY);
+    if (access != NULL && description != NULL && name != NULL) {
+        ASN1_OBJECT_free(description->method);
+        GENERAL_NAME_free(description->location);
+        description->method = OBJ_nid2obj(NID_ad_ca_issuers);
+        description->location = name;
+        name = NULL;
+        if (sk_ACCESS_DESCRIPTION_push(access, description) > 0) {
+            description = NULL;
+            status = ca_extension_add(certificate, NID_info_access, false, access);
+        }
+    }
+    GENERAL_NAME_free(name);
+    ACCESS_DESCRIPTION_free(description);
+    AUTHORITY_INFO_ACCESS_free(access);
+    return status;
+}
+
+/* ---- The certificate ---- */
+
+static struct status set_serial(X509 *certificate, const uint8_t serial[CA_SERIAL_SIZE]) {
+    BIGNUM *number = BN_bin2bn(serial, CA_SERIAL_SIZE, NULL);
+    bool set = number != NULL &&
+               BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
+    BN_free(number);
+    return set ? OK : FAIL(NO_MEMORY);
+}
+
+static struct status set_fields(X509 *certificate, const struct ca_template *template) {
+    time_t first = (time_t)template->not_before;
+    time_t last = first + (time_t)template->profile->lifetime_s - 1;
+    TRY(set_serial(certificate, template->serial));
+    bool set =
+        X509_set_version(certificate, X509_VERSION_3) == 1 &&
+        X509_set_issuer_name(certificate,
+                             X509_get_subject_name(template->issuer->certificate)) == 1 &&
+        ASN1_TIME_adj(X509_getm_notBefore(certificate), first, 0, 0) != NULL &&
+        ASN1_TIME_adj(X509_getm_notAfter(certificate), last, 0, 0) != NULL &&
+        X509_set_pubkey(certificate, template->key) == 1;
+    return set ? OK : FAIL(NO_MEMORY);
+}
+
+static struct status fill(X509 *certificate, const struct ca_template *template) {
+    TRY(set_fields(certificate, template));
+    TRY(add_key_usage(certificate));
+    TRY(add_extended_key_usage(certificate, ca_role_uses(template->profile->role)));
+    TRY(add_basic_constraints(certificate));
+    TRY(add_authority_key(certificate, template->issuer->certificate));
+    TRY(add_issuer_url(certificate, template->issuer));
+    TRY(add_names(certificate, template));
+    return add_crl_points(certificate, template);
+}
+
+struct status ca_template_build(const struct ca_template *template, EVP_PKEY *throwaway,
+                                X509 **out) {
+    X509 *certificate = X509_new();
+    if (certificate == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    struct status status = fill(certificate, template);
+    if (status_ok(status) && X509_sign(certificate, throwaway, EVP_sha256()) == 0) {
+        status = FAIL(CRYPTO);
+    }
+    if (!status_ok(status)) {
+        X509_free(certificate);
+        return status;
+    }
+    *out = certificate;
+    return OK;
+}
