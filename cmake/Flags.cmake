@@ -5,6 +5,13 @@ set(MOIETY_COMMON_OPTIONS
   -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2
   "$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>" "$<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>"
   -fno-strict-aliasing -fno-common)
+# GCC's own copies and fills of a few hundred bytes are by string instructions,
+# which take longer to begin than the C library's take altogether.
+include(CheckCCompilerFlag)
+check_c_compiler_flag(-mstringop-strategy=libcall MOIETY_HAS_STRINGOP_STRATEGY)
+if(MOIETY_HAS_STRINGOP_STRATEGY)
+  list(APPEND MOIETY_COMMON_OPTIONS -mstringop-strategy=libcall)
+endif()
 if(MOIETY_WERROR)
   list(APPEND MOIETY_COMMON_OPTIONS -Werror)
 endif()

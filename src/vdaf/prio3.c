@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vdaf/prio3.h"
 
-#include <assert.h>
 #include <string.h>
 
 struct status prio3_work_init(struct prio3_work *work, const struct vdaf *vdaf, bool with_meas) {
@@ -45,65 +44,50 @@ void prio3_clear_padding(const struct vdaf *vdaf, uint64_t meas[]) {
 
 void prio3_work_release(struct prio3_work *work) { arena_release(&work->arena); }
 
-struct xof_input prio3_input(const struct vdaf *vdaf, enum prio3_usage usage, lane_bytes ctx,
-                             size_t ctx_len, lane_bytes seed) {
+/* All of an input but the nonce. The binder has at most two bytes. */
+static struct xof_input input_of(const struct vdaf *vdaf, enum prio3_usage usage,
+                                 const struct prio3_ctx *ctx, lane_bytes seed,
+                                 const uint8_t binder[], size_t binder_len) {
     const uint32_t codepoint = vdaf->type->codepoint;
-    struct xof_input input = {
+    return (struct xof_input){
         .prefix = {VDAF_VERSION, 0, (uint8_t)(codepoint >> 24), (uint8_t)(codepoint >> 16),
                    (uint8_t)(codepoint >> 8), (uint8_t)codepoint, 0, (uint8_t)usage},
         .prefix_len = XOF_PREFIX_SIZE,
-        .ctx_len = ctx_len,
+        .ctx = ctx->bytes,
+        .ctx_len = ctx->len,
+        .seed = seed,
+        .binder = {binder_len > 0 ? binder[0] : 0, binder_len > 1 ? binder[1] : 0},
+        .binder_len = binder_len,
     };
-    for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++) {
-        input.ctx[lane] = ctx[lane];
-        input.seed[lane] = seed[lane];
-    }
-    return input;
-}
-
-/* expand_into_vec of what all lanes have in common but the seed. */
-static void expand_share(struct prio3_work *work, enum prio3_usage usage,
-                         const struct prio3_ctx *ctx, lane_bytes seed, const uint8_t binder[],
-                         size_t binder_len, uint64_t out[], size_t n) {
-    const struct vdaf *vdaf = work->vdaf;
-    struct xof_input input = prio3_input(vdaf, usage, ctx->bytes, ctx->len, seed);
-    memcpy(input.binder, binder, binder_len);
-    input.binder_len = binder_len;
-    xof_expand(work->sponge, vdaf->kernels, &input, vdaf->flp.field, out, n);
 }
 
 void prio3_expand_meas(struct prio3_work *work, const struct prio3_ctx *ctx, unsigned share,
                        lane_bytes seed, uint64_t meas[]) {
-    const uint8_t binder = (uint8_t)share;
-    expand_share(work, PRIO3_MEAS_SHARE, ctx, seed, &binder, sizeof(binder), meas,
-                 work->vdaf->flp.circuit.meas_len);
+    const struct vdaf *vdaf = work->vdaf;
+    const uint8_t binder[] = {(uint8_t)share};
+    const struct xof_input input =
+        input_of(vdaf, PRIO3_MEAS_SHARE, ctx, seed, binder, sizeof(binder));
+    xof_expand(work->sponge, vdaf->kernels, &input, vdaf->flp.field, meas,
+               vdaf->flp.circuit.meas_len);
 }
 
 void prio3_expand_proofs(struct prio3_work *work, const struct prio3_ctx *ctx, unsigned share,
                          lane_bytes seed, uint64_t proofs[]) {
     const struct vdaf *vdaf = work->vdaf;
     const uint8_t binder[] = {(uint8_t)vdaf->proofs, (uint8_t)share};
-    expand_share(work, PRIO3_PROOF_SHARE, ctx, seed, binder, sizeof(binder), proofs,
-                 vdaf->flp.proof_len * vdaf->proofs);
-}
-
-static void set_nonces(const struct vdaf *vdaf, struct xof_input *input, lane_bytes nonce) {
-    static_assert((int)XOF_NONCE_SIZE == (int)VDAF_NONCE_SIZE);
-    for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++) {
-        input->nonce[lane] = nonce[lane];
-    }
+    const struct xof_input input =
+        input_of(vdaf, PRIO3_PROOF_SHARE, ctx, seed, binder, sizeof(binder));
+    xof_expand(work->sponge, vdaf->kernels, &input, vdaf->flp.field, proofs,
+               vdaf->flp.proof_len * vdaf->proofs);
 }
 
 void prio3_expand_rands(struct prio3_work *work, const struct prio3_ctx *ctx,
                         enum prio3_usage usage, lane_bytes seed, lane_bytes nonce,
                         uint64_t rands[], size_t n) {
     const struct vdaf *vdaf = work->vdaf;
-    struct xof_input input = prio3_input(vdaf, usage, ctx->bytes, ctx->len, seed);
-    input.binder[0] = (uint8_t)vdaf->proofs;
-    input.binder_len = 1;
-    if (nonce != NULL) {
-        set_nonces(vdaf, &input, nonce);
-    }
+    const uint8_t binder[] = {(uint8_t)vdaf->proofs};
+    struct xof_input input = input_of(vdaf, usage, ctx, seed, binder, sizeof(binder));
+    input.nonce = nonce;
     xof_expand(work->sponge, vdaf->kernels, &input, vdaf->flp.field, rands, n);
 }
 
@@ -111,10 +95,10 @@ void prio3_joint_rand_part(struct prio3_work *work, const struct prio3_ctx *ctx,
                            lane_bytes blind, lane_bytes nonce, const uint64_t meas[],
                            uint8_t *const out[]) {
     const struct vdaf *vdaf = work->vdaf;
-    struct xof_input input = prio3_input(vdaf, PRIO3_JOINT_RAND_PART, ctx->bytes, ctx->len, blind);
-    input.binder[0] = (uint8_t)share;
-    input.binder_len = 1;
-    set_nonces(vdaf, &input, nonce);
+    const uint8_t binder[] = {(uint8_t)share};
+    struct xof_input input =
+        input_of(vdaf, PRIO3_JOINT_RAND_PART, ctx, blind, binder, sizeof(binder));
+    input.nonce = nonce;
     xof_start(work->sponge, vdaf->kernels, &input);
     turboshake_absorb_words(work->sponge, meas, prio3_encoded_meas_size(vdaf));
     xof_derive_seed(work->sponge, out);
@@ -127,7 +111,7 @@ void prio3_joint_rand_seed(struct prio3_work *work, const struct prio3_ctx *ctx,
     for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++) {
         zeros[lane] = work->zeros;
     }
-    struct xof_input input = prio3_input(vdaf, PRIO3_JOINT_RAND_SEED, ctx->bytes, ctx->len, zeros);
+    const struct xof_input input = input_of(vdaf, PRIO3_JOINT_RAND_SEED, ctx, zeros, NULL, 0);
     xof_start(work->sponge, vdaf->kernels, &input);
     for (unsigned share = 0; share < vdaf->shares; share++) {
         turboshake_absorb(work->sponge, parts[share], XOF_SEED_SIZE);

@@ -44,10 +44,6 @@ struct status prio3_work_init(struct prio3_work *work, const struct vdaf *vdaf, 
 void prio3_clear_padding(const struct vdaf *vdaf, uint64_t meas[]);
 void prio3_work_release(struct prio3_work *work);
 
-/* All of an input but the binder, for a group of lanes. */
-struct xof_input prio3_input(const struct vdaf *vdaf, enum prio3_usage usage, lane_bytes ctx,
-                             size_t ctx_len, lane_bytes seed);
-
 /* A group's contexts, which have one length. */
 struct prio3_ctx {
     const uint8_t *bytes[SIMD_LANES_MAX];

@@ -48,7 +48,7 @@ void xof_start(struct turboshake *sponge, const struct kernels *kernels,
                const struct xof_input *input) {
     turboshake_init(sponge, kernels->keccak);
     absorb_tag(sponge, kernels, input);
-    const bool nonces = input->nonce[0] != NULL;
+    const bool nonces = input->nonce != NULL;
     const size_t len = XOF_SEED_SIZE + input->binder_len + (nonces ? XOF_NONCE_SIZE : 0);
     const uint8_t *at[SIMD_LANES_MAX];
     for (unsigned lane = 0; lane < kernels->lanes; lane++) {
@@ -122,9 +122,9 @@ static void put_lane(const struct field_kernel *field, uint64_t out[], size_t i,
 static void expand_slow(const struct xof_input *input, unsigned lane,
                         const struct field_kernel *field, uint64_t out[], size_t n) {
     struct xof_input single = *input;
-    single.ctx[0] = input->ctx[lane];
-    single.seed[0] = input->seed[lane];
-    single.nonce[0] = input->nonce[0] == NULL ? NULL : input->nonce[lane];
+    single.ctx = &input->ctx[lane];
+    single.seed = &input->seed[lane];
+    single.nonce = input->nonce == NULL ? NULL : &input->nonce[lane];
     struct turboshake sponge;
     xof_start(&sponge, kernels_of(SIMD_PORTABLE), &single);
     turboshake_finish(&sponge, XOF_DOMAIN);

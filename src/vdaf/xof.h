@@ -22,12 +22,12 @@ enum {
 struct xof_input {
     uint8_t prefix[XOF_PREFIX_SIZE];
     size_t prefix_len;
-    const uint8_t *ctx[SIMD_LANES_MAX];
-    size_t ctx_len; /* prefix_len + ctx_len <= XOF_DST_MAX */
-    const uint8_t *seed[SIMD_LANES_MAX]; /* XOF_SEED_SIZE bytes */
+    const uint8_t *const *ctx;
+    size_t ctx_len;             /* prefix_len + ctx_len <= XOF_DST_MAX */
+    const uint8_t *const *seed; /* XOF_SEED_SIZE bytes */
     uint8_t binder[XOF_BINDER_MAX];
     size_t binder_len;
-    const uint8_t *nonce[SIMD_LANES_MAX]; /* XOF_NONCE_SIZE bytes; or NULL, in the first lane */
+    const uint8_t *const *nonce; /* XOF_NONCE_SIZE bytes; or NULL */
 };
 
 /* Starts the sponge with all of the input. More of the binder may follow with
