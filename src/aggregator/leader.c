@@ -18,7 +18,7 @@
  */
 
 enum {
-    WAITING_TASKS_MAX = 1024,
+    WAITING_TASKS_MAX = 64, /* in one look */
     COLLECTIONS_PER_PASS = 64,
     /* What a VerifyInit holds beside shares: metadata, ids, lengths, and an HPKE
      * encapsulation and tag of the larger kind, with some room. */
@@ -29,6 +29,7 @@ enum {
 struct leader {
     struct aggregator *aggregator;
     struct pace pace;
+    uint64_t wheel;      /* the task that was looked at last; the pass's alone */
     atomic_bool passing; /* a pass is running */
     atomic_bool again;   /* and something happened since it began */
     atomic_bool stopped; /* the poller ended */
@@ -146,8 +147,8 @@ static bool task_is_due(struct leader *leader, const struct served_task *task,
         !pace_task_may_start(&leader->pace, waiting->task_id)) {
         return false;
     }
-    int64_t waited_us = aggregator_now(leader->aggregator) - waiting->usage.oldest_at;
-    return waiting->usage.unassigned >= max_reports ||
+    int64_t waited_us = aggregator_now(leader->aggregator) - waiting->oldest_at;
+    return waiting->unassigned >= max_reports ||
            waited_us >= (int64_t)task->settings.job_linger_ms * 1000;
 }
 
@@ -168,43 +169,59 @@ static struct status create_for(struct leader *leader, const struct store_waitin
 }
 
 struct waiting_list {
-    struct aggregator *aggregator;
+    struct leader *leader;
     struct arena *arena;
     struct store_waiting *tasks;
     size_t count;
+    uint64_t next;
 };
 
 static struct status waiting_run(struct store_tx *tx, void *argument) {
     struct waiting_list *list = argument;
-    return store_waiting_list(tx, list->arena, aggregator_now(list->aggregator), WAITING_TASKS_MAX,
-                              &list->tasks, &list->count);
+    return store_waiting_list(tx, list->arena, list->leader->wheel,
+                              aggregator_now(list->leader->aggregator), WAITING_TASKS_MAX,
+                              &list->tasks, &list->count, &list->next);
 }
 
-/* One round: at most one job for each task, so that none waits for a busier
- * one. `*made` says whether there was anything to do. */
-static struct status create_round(struct leader *leader, bool *made) {
+/* What a stretch of the wheel came to. */
+struct stretch {
+    bool made; /* jobs */
+    bool full; /* no room for more */
+    bool last; /* it ended at the last task */
+};
+
+/* The next tasks of the wheel: at most one job for each, so that none waits for a
+ * busier one. Where it stops for want of room, the next stretch goes on. */
+static struct status create_stretch(struct leader *leader, struct stretch *out) {
     struct arena arena = ARENA_INIT;
-    struct waiting_list list = {.aggregator = leader->aggregator, .arena = &arena};
+    struct waiting_list list = {.leader = leader, .arena = &arena};
+    struct stretch stretch = {0};
     struct status status =
         store_run(leader->aggregator->options.store, STORE_READ, waiting_run, &list);
-    *made = false;
-    for (size_t i = 0; status_ok(status) && i < list.count; i++) {
+    for (size_t i = 0; status_ok(status) && i < list.count && !stretch.full; i++) {
         bool one = false;
-        if (!pace_has_room(&leader->pace, false)) {
-            *made = false;
-            break;
+        stretch.full = !pace_has_room(&leader->pace, false);
+        if (!stretch.full) {
+            status = create_for(leader, &list.tasks[i], &one);
+            stretch.made |= one;
+            leader->wheel = list.tasks[i].position;
         }
-        status = create_for(leader, &list.tasks[i], &one);
-        *made |= one;
+    }
+    if (status_ok(status) && !stretch.full) {
+        leader->wheel = list.next;
+        stretch.last = list.next == 0;
     }
     arena_release(&arena);
+    *out = stretch;
     return status;
 }
 
+/* Goes round until there is no room, or no task from first to last was due. */
 static struct status create_jobs(struct leader *leader) {
-    bool made = true;
-    while (made) {
-        TRY(create_round(leader, &made));
+    struct stretch stretch = {.made = true};
+    for (int ends = 0; ends < 2 && !stretch.full; ends += stretch.last) {
+        TRY(create_stretch(leader, &stretch));
+        ends = stretch.made ? 0 : ends;
     }
     return OK;
 }

@@ -110,29 +110,23 @@ static struct status batch_is_ready(const struct served_task *task, struct store
 /* Whether reports that could go into a job now were uploaded at `asked_at` or
  * before. */
 static struct status older_waiting(const struct served_task *task, struct store_tx *tx,
-                                   struct arena *arena, int64_t asked_at, int64_t now,
-                                   bool *found) {
-    struct store_waiting *tasks;
-    size_t count;
-    TRY(store_waiting_list(tx, arena, now, SIZE_MAX, &tasks, &count));
-    *found = false;
-    for (size_t i = 0; i < count && !*found; i++) {
-        *found = memcmp(tasks[i].task_id, task->dap.id.bytes, STORE_TASK_ID_SIZE) == 0 &&
-                 tasks[i].usage.oldest_at <= asked_at;
-    }
-    return OK;
+                                   int64_t asked_at, int64_t now, bool *found) {
+    struct store_waiting waiting;
+    struct status status = store_waiting_get(tx, task->dap.id.bytes, now, &waiting);
+    *found = status_ok(status) && waiting.oldest_at <= asked_at;
+    return status.code == STATUS_NOT_FOUND ? OK : status;
 }
 
 /* Closes an open batch for a collection job, if its time has come. */
 static struct status batch_close_for(const struct served_task *task, struct store_tx *tx,
-                                     struct arena *arena, struct store_batch *batch,
-                                     int64_t asked_at, int64_t now, bool *closed) {
+                                     struct store_batch *batch, int64_t asked_at, int64_t now,
+                                     bool *closed) {
     TRY(batch_close_if_late(task, tx, batch, now, closed));
     if (*closed || task->settings.batch_target_size != 0 || !large_enough(task, batch)) {
         return OK;
     }
     bool wait;
-    TRY(older_waiting(task, tx, arena, asked_at, now, &wait));
+    TRY(older_waiting(task, tx, asked_at, now, &wait));
     if (wait) {
         return OK;
     }
@@ -154,7 +148,7 @@ static struct status batch_find(const struct served_task *task, struct store_tx 
     for (size_t i = 0; i < count && !*found; i++) {
         bool closed = state == STORE_BATCH_CLOSED;
         if (!closed) {
-            TRY(batch_close_for(task, tx, arena, &batches[i], asked_at, now, &closed));
+            TRY(batch_close_for(task, tx, &batches[i], asked_at, now, &closed));
         }
         if (closed) {
             *any = true;

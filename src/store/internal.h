@@ -20,6 +20,9 @@ struct store {
     bool read_only;
     _Atomic int64_t last_number; /* see store_number() */
     _Atomic uint32_t turn;       /* chooses the shard of each transaction */
+    /* The tasks that work was claimed for last: see turn.h. */
+    _Atomic int64_t job_wheel;
+    _Atomic int64_t resource_wheels[STORE_COLLECTION_JOB + 1]; /* by kind */
 };
 
 struct store_tx {

@@ -2,6 +2,7 @@
 #include <sodium.h>
 
 #include "store/segment.h"
+#include "store/turn.h"
 
 /* How long a report waits that the helper called too early: long enough that
  * the clocks' difference, which is what it mostly is, has passed. */
@@ -21,15 +22,16 @@ static struct status job_insert(struct store_tx *tx, const struct task_row *task
         tx, NULL,
         "INSERT INTO job (id, task, batch_id, agg_param, verify_key_id, fixed, digest, step,"
         " location, attempts, member_count, time_min, time_max, epoch_min, retry_at, lease,"
-        " leased_until)"
-        " VALUES ($1, $2, $3, $4, $5, 0, $6, 0, NULL, $7, $8, $9, $10, $11, $12, $13, $14)",
+        " leased_until, due_at)"
+        " VALUES ($1, $2, $3, $4, $5, 0, $6, 0, NULL, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         SQL_VALUES(sql_of_id(job->id, sizeof job->id), sql_of_int(task->number),
                    job->has_batch ? sql_of_bytes(batch_id) : sql_of_text(NULL),
                    sql_of_bytes(job->agg_param), sql_of_int(job->verify_key_id),
                    sql_of_id(job->digest, sizeof job->digest), sql_of_int(job->attempts),
                    sql_of_u64(job->member_count), sql_of_u64(job->time_min),
                    sql_of_u64(job->time_max), sql_of_u64(epoch_min), sql_of_int(job->retry_at),
-                   sql_of_u64(job->lease), sql_of_int(lease_until))));
+                   sql_of_u64(job->lease), sql_of_int(lease_until),
+                   sql_of_int(turn_due_at(job->retry_at, lease_until)))));
     return sql_run(tx, NULL, "INSERT INTO job_body (job, ranges, state) VALUES ($1, $2, $3)",
                    SQL_VALUES(sql_of_id(job->id, sizeof job->id), sql_of_bytes(ranges),
                               sql_of_bytes(SPAN_EMPTY)));
@@ -100,15 +102,40 @@ static struct status id_decode(const struct sql_rows *rows, struct arena *arena,
     return sql_copy(rows, 0, out, STORE_ID_SIZE);
 }
 
+/* The job of a task that is due longest. NOT_FOUND also if others hold all. */
+static struct status claim_in(struct store_tx *tx, int64_t task, int64_t now, int64_t lease_until,
+                              uint8_t id[STORE_ID_SIZE]) {
+    return sql_get(tx, NULL, id_decode, id,
+                   "UPDATE job SET lease = lease + 1, leased_until = $1, due_at = $1,"
+                   " attempts = attempts + 1 WHERE id = (SELECT id FROM job WHERE task = $2"
+                   " AND due_at <= $3 ORDER BY task, due_at LIMIT 1" SQL_SKIP_LOCKED
+                   ") RETURNING id",
+                   SQL_VALUES(sql_of_int(lease_until), sql_of_int(task), sql_of_int(now)));
+}
+
+/* The job that is due longest, of any task. */
+static struct status claim_any(struct store_tx *tx, int64_t now, int64_t lease_until,
+                               uint8_t id[STORE_ID_SIZE]) {
+    return sql_get(tx, NULL, id_decode, id,
+                   "UPDATE job SET lease = lease + 1, leased_until = $1, due_at = $1,"
+                   " attempts = attempts + 1 WHERE id = (SELECT id FROM job WHERE due_at <= $2"
+                   " ORDER BY due_at LIMIT 1" SQL_SKIP_LOCKED ") RETURNING id",
+                   SQL_VALUES(sql_of_int(lease_until), sql_of_int(now)));
+}
+
 struct status store_job_claim(struct store_tx *tx, struct arena *arena, int64_t now,
                               int64_t lease_until, struct store_job *out) {
     uint8_t id[STORE_ID_SIZE];
     struct store_job job;
-    TRY(sql_get(tx, NULL, id_decode, id,
-                "UPDATE job SET lease = lease + 1, leased_until = $1, attempts = attempts + 1"
-                " WHERE id = (SELECT id FROM job WHERE retry_at <= $2 AND leased_until <= $2"
-                " ORDER BY retry_at LIMIT 1" SQL_SKIP_LOCKED ") RETURNING id",
-                SQL_VALUES(sql_of_int(lease_until), sql_of_int(now))));
+    int64_t task;
+    struct status status = turn_of_jobs(tx, now, &task);
+    if (status_ok(status)) {
+        status = claim_in(tx, task, now, lease_until, id);
+    }
+    if (status.code == STATUS_NOT_FOUND) {
+        status = claim_any(tx, now, lease_until, id);
+    }
+    TRY(status);
     TRY(sql_get(tx, arena, job_decode, &job,
                 "SELECT j.id, t.id, j.batch_id, j.agg_param, j.verify_key_id, j.fixed, j.digest,"
                 " j.step, j.location, j.attempts, j.member_count, j.time_min, j.time_max,"
@@ -208,7 +235,7 @@ struct status store_job_release(struct store_tx *tx, const struct store_job *job
     bool held;
     TRY(sql_run(tx, &held,
                 "UPDATE job SET location = COALESCE($1, location), step = $2, retry_at = $3,"
-                " leased_until = 0 WHERE id = $4 AND lease = $5",
+                " due_at = $3, leased_until = 0 WHERE id = $4 AND lease = $5",
                 SQL_VALUES(sql_of_text(location), sql_of_int(step), sql_of_int(retry_at),
                            sql_of_id(job->id, sizeof job->id), sql_of_u64(job->lease))));
     if (!held) {

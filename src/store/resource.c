@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/internal.h"
+#include "store/turn.h"
 
 /* Tries to find a number that no other process took; two are rare. */
 enum { RESOURCE_NUMBER_TRIES = 64 };
@@ -118,8 +119,8 @@ static struct status resource_insert(struct store_tx *tx, const struct task_row 
             tx, &inserted,
             "INSERT INTO resource (number, task, kind, id, state, live, digest, config_ids, step,"
             " step_digest, problem, attempts, created_at, ended_at, retry_at, lease,"
-            " leased_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-            " $15, $16, $17) ON CONFLICT (number) DO NOTHING",
+            " leased_until, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+            " $14, $15, $16, $17, $18) ON CONFLICT (number) DO NOTHING",
             SQL_VALUES(sql_of_int(*number), sql_of_int(task->number),
                        sql_of_int((int64_t)resource->kind),
                        sql_of_id(resource->id, sizeof resource->id),
@@ -132,7 +133,8 @@ static struct status resource_insert(struct store_tx *tx, const struct task_row 
                        sql_of_int(resource->created_at),
                        sql_of_int(state_ended_at(tx, resource->state)),
                        sql_of_int(resource->retry_at), sql_of_int(leased),
-                       sql_of_int(lease_until))));
+                       sql_of_int(lease_until),
+                       sql_of_int(turn_due_at(resource->retry_at, lease_until)))));
     }
     return inserted ? OK : FAIL(STORE);
 }
@@ -195,16 +197,42 @@ struct status store_resource_create(struct store_tx *tx, struct arena *arena,
 
 /* ---- Working on one ------------------------------------------------------------------ */
 
+/* The resource of a task that is due longest. NOT_FOUND also if others hold all. */
+static struct status claim_in(struct store_tx *tx, enum store_kind kind, int64_t task, int64_t now,
+                              int64_t lease_until, int64_t *number) {
+    return sql_get_int(tx, number,
+                       "UPDATE resource SET lease = lease + 1, leased_until = $1, due_at = $1,"
+                       " attempts = attempts + 1 WHERE number = (SELECT number FROM resource"
+                       " WHERE kind = $2 AND task = $3 AND state = 0 AND due_at <= $4"
+                       " ORDER BY kind, task, due_at LIMIT 1" SQL_SKIP_LOCKED ") RETURNING number",
+                       SQL_VALUES(sql_of_int(lease_until), sql_of_int((int64_t)kind),
+                                  sql_of_int(task), sql_of_int(now)));
+}
+
+/* The resource that is due longest, of any task. */
+static struct status claim_any(struct store_tx *tx, enum store_kind kind, int64_t now,
+                               int64_t lease_until, int64_t *number) {
+    return sql_get_int(tx, number,
+                       "UPDATE resource SET lease = lease + 1, leased_until = $1, due_at = $1,"
+                       " attempts = attempts + 1 WHERE number = (SELECT number FROM resource"
+                       " WHERE kind = $2 AND state = 0 AND due_at <= $3"
+                       " ORDER BY kind, due_at LIMIT 1" SQL_SKIP_LOCKED ") RETURNING number",
+                       SQL_VALUES(sql_of_int(lease_until), sql_of_int((int64_t)kind),
+                                  sql_of_int(now)));
+}
+
 struct status store_resource_claim(struct store_tx *tx, struct arena *arena, enum store_kind kind,
                                    int64_t now, int64_t lease_until, struct store_resource *out) {
     int64_t number;
-    TRY(sql_get_int(tx, &number,
-                    "UPDATE resource SET lease = lease + 1, leased_until = $1,"
-                    " attempts = attempts + 1 WHERE number = (SELECT number FROM resource"
-                    " WHERE kind = $2 AND state = 0 AND retry_at <= $3 AND leased_until <= $3"
-                    " ORDER BY retry_at, number LIMIT 1" SQL_SKIP_LOCKED ") RETURNING number",
-                    SQL_VALUES(sql_of_int(lease_until), sql_of_int((int64_t)kind),
-                               sql_of_int(now))));
+    int64_t task;
+    struct status status = turn_of_resources(tx, kind, now, &task);
+    if (status_ok(status)) {
+        status = claim_in(tx, kind, task, now, lease_until, &number);
+    }
+    if (status.code == STATUS_NOT_FOUND) {
+        status = claim_any(tx, kind, now, lease_until, &number);
+    }
+    TRY(status);
     return resource_read(tx, arena, number, out);
 }
 
@@ -222,7 +250,8 @@ struct status store_resource_update(struct store_tx *tx, const struct store_reso
     TRY(sql_run(tx, &held,
                 "UPDATE resource SET state = $1, live = $2, config_ids = $3, step = $4,"
                 " step_digest = $5, problem = $6, ended_at = $7, retry_at = $8,"
-                " leased_until = $9 WHERE number = $10 AND lease = $11 AND live = 1",
+                " leased_until = $9, due_at = $10 WHERE number = $11 AND lease = $12"
+                " AND live = 1",
                 SQL_VALUES(sql_of_int((int64_t)resource->state),
                            sql_of_int(state_is_live(resource->state)),
                            sql_of_bytes(resource->config_ids), sql_of_int(resource->step),
@@ -230,6 +259,7 @@ struct status store_resource_update(struct store_tx *tx, const struct store_reso
                            sql_of_int((int64_t)resource->problem),
                            sql_of_int(state_ended_at(tx, resource->state)),
                            sql_of_int(resource->retry_at), sql_of_int(lease_until),
+                           sql_of_int(turn_due_at(resource->retry_at, lease_until)),
                            sql_of_int(number), sql_of_u64(resource->lease))));
     if (!held) {
         return FAIL(LEASE_LOST);

@@ -224,6 +224,17 @@ struct status store_usage_get(struct store_tx *tx, const uint8_t task_id[STORE_T
  * nothing happens: leases run out. */
 struct status store_leases_end(struct store *store);
 
+/* For who works longer than its lease: it now lasts until `lease_until`.
+ * LEASE_LOST if another has taken over, or the work has ended; that the lease
+ * ran out is no harm as long as nobody has. Allowed in a transaction of its own
+ * or beside any write-back that keeps the lease. */
+struct store_job;
+struct store_resource;
+struct status store_job_extend(struct store_tx *tx, const struct store_job *job,
+                               int64_t lease_until);
+struct status store_resource_extend(struct store_tx *tx, const struct store_resource *resource,
+                                    int64_t lease_until);
+
 /* ---- Aggregation jobs at a leader (job.c) --------------------------------- */
 
 /*
@@ -271,7 +282,11 @@ struct status store_job_create(struct store_tx *tx, struct arena *arena,
                                uint8_t verify_key_id, size_t max_reports, int64_t now,
                                int64_t lease_until, struct store_job *out);
 /* Leases a job that is due (retry_at <= now) and not leased; NOT_FOUND if
- * there is none. Counts an attempt. */
+ * there is none. Counts an attempt. Of the tasks that have such jobs each gets
+ * one in turn, as long as there are fewer than 64 whose jobs are all leased or
+ * not yet due for each that has a due one; else a claim now and then goes to the
+ * job that is due longest. In one task the job that is due longest comes first.
+ * The cost depends neither on how many tasks there are nor on how many jobs. */
 struct status store_job_claim(struct store_tx *tx, struct arena *arena, int64_t now,
                               int64_t lease_until, struct store_job *out);
 /* The reports of a job, in the order that the request names them. NOT_FOUND if
@@ -299,14 +314,24 @@ struct status store_job_finish(struct store_tx *tx, const struct store_job *job,
  * "Aggregation Job Abandonment and Deletion"). */
 struct status store_job_abandon(struct store_tx *tx, const struct store_job *job);
 
-/* Tasks that have unassigned reports, with their usage, the longest waiting
- * first; at most `max`. Counts only what may be assigned at `now`. */
+/* A task that has unassigned reports which may be assigned at some time `now`. */
 struct store_waiting {
     uint8_t task_id[STORE_TASK_ID_SIZE];
-    struct store_usage usage;
+    uint64_t position;   /* of the task among all, not 0 */
+    uint64_t unassigned; /* at least so many reports: those of its first STORE_WAITING_SEGMENTS */
+    int64_t oldest_at;   /* when the first of them was stored */
 };
-struct status store_waiting_list(struct store_tx *tx, struct arena *arena, int64_t now, size_t max,
-                                 struct store_waiting **out, size_t *count);
+enum { STORE_WAITING_SEGMENTS = 256 };
+/* The next such tasks behind a position (0: from the first). At most `max` (not 0)
+ * are looked at; those whose reports all wait for a later time are left out.
+ * `*next` is the position to go on from, 0 if these were the last. The cost
+ * depends on `max` alone. */
+struct status store_waiting_list(struct store_tx *tx, struct arena *arena, uint64_t after,
+                                 int64_t now, size_t max, struct store_waiting **out,
+                                 size_t *count, uint64_t *next);
+/* The same of one task; NOT_FOUND if nothing waits. */
+struct status store_waiting_get(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                int64_t now, struct store_waiting *out);
 
 /* Work that may still add to a batch: unassigned reports and unfinished jobs
  * of the task with a report time in [start, start + duration), or of the
@@ -460,7 +485,8 @@ struct status store_resource_find(struct store_tx *tx, struct arena *arena,
 struct status store_resource_get(struct store_tx *tx, struct arena *arena,
                                  const uint8_t task_id[STORE_TASK_ID_SIZE], enum store_kind kind,
                                  const uint8_t id[STORE_ID_SIZE], struct store_resource *out);
-/* Leases a pending resource of the kind that is due; NOT_FOUND if none. */
+/* Leases a pending resource of the kind that is due; NOT_FOUND if none. Tasks take
+ * turns, as with store_job_claim(). */
 struct status store_resource_claim(struct store_tx *tx, struct arena *arena, enum store_kind kind,
                                    int64_t now, int64_t lease_until, struct store_resource *out);
 /* Writes state, config_ids, request, response, note, step, step_digest, problem

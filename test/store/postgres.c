@@ -77,7 +77,7 @@ Test(postgres, other_versions_and_other_programs_are_refused) {
     int to;
     execute("UPDATE moiety_schema SET version = 1000");
     ASSERT_FAIL(STORE_SCHEMA, open_suffixed(""));
-    execute("UPDATE moiety_schema SET version = 1");
+    execute("UPDATE moiety_schema SET version = 2");
     ASSERT_OK(open_suffixed(""));
     execute("ALTER TABLE moiety_schema RENAME TO renamed");
     ASSERT_FAIL(STORE_SCHEMA, open_suffixed(""));
@@ -181,7 +181,7 @@ Test(postgres, replicas_claim_each_job_once) {
     for (int i = 0; i < JOBS; i++) {
         create_job(1);
     }
-    execute("UPDATE job SET leased_until = 0");
+    execute("UPDATE job SET leased_until = 0, due_at = 0");
     cr_assert_eq(processes_run(claims_replica), JOBS);
     cr_assert_eq(query("SELECT COUNT(*) FROM job WHERE attempts = 2"), JOBS);
 }

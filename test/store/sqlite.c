@@ -78,7 +78,7 @@ Test(sqlite, other_versions_and_other_programs_are_refused) {
     fixture_backend()->execute(fixture_url(), "PRAGMA user_version = 0");
     options.create = false;
     ASSERT_FAIL(STORE_SCHEMA, open_and_close(fixture_url(), &options));
-    fixture_backend()->execute(fixture_url(), "PRAGMA user_version = 1");
+    fixture_backend()->execute(fixture_url(), "PRAGMA user_version = 2");
     ASSERT_OK(open_and_close(fixture_url(), &options));
     options.create = true;
     fixture_backend()->execute(fixture_url(), "PRAGMA application_id = 5");

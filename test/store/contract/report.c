@@ -204,40 +204,53 @@ Test(report, usage_follows_each_step) {
     cr_assert_eq(fixture_rows("segment_body"), 0);
 }
 
-Test(report, those_who_wait_longest_come_first) {
+Test(report, waiting_tasks_come_one_after_another) {
     struct store_waiting *list;
+    struct store_waiting one;
     size_t count;
+    uint64_t next;
     for (WRITE(tx)) {
         make_task(tx, 3);
         cr_assert_eq(put_one(tx, 2, make_report(1, 1000)), STORE_NEW);
-        cr_assert_eq(put_one(tx, 2, make_report(2, EPOCH(1))), STORE_NEW);
         fixture_now++;
+        cr_assert_eq(put_one(tx, 2, make_report(2, EPOCH(1))), STORE_NEW);
         cr_assert_eq(put_one(tx, 1, make_report(1, 1000)), STORE_NEW);
-        ASSERT_OK(store_waiting_list(tx, &fixture_arena, fixture_now, 10, &list, &count));
+        ASSERT_OK(store_waiting_list(tx, &fixture_arena, 0, fixture_now, 10, &list, &count, &next));
     }
     cr_assert_eq(count, 2);
-    cr_assert_eq(list[0].task_id[0], 2);
-    cr_assert_eq(list[0].usage.unassigned, 2);
-    cr_assert_eq(list[0].usage.reports, 2);
-    cr_assert_eq(list[0].usage.oldest_at, fixture_now - 1);
-    cr_assert_eq(list[1].task_id[0], 1);
+    cr_assert_eq(next, 0);
+    cr_assert_eq(list[0].task_id[0], 1);
+    cr_assert_eq(list[0].oldest_at, fixture_now);
+    cr_assert_eq(list[1].task_id[0], 2);
+    cr_assert_eq(list[1].unassigned, 2);
+    cr_assert_eq(list[1].oldest_at, fixture_now - 1);
     for (READ(tx)) {
-        ASSERT_OK(store_waiting_list(tx, &fixture_arena, fixture_now, 1, &list, &count));
+        ASSERT_OK(store_waiting_list(tx, &fixture_arena, 0, fixture_now, 1, &list, &count, &next));
+        cr_assert_eq(count, 1);
+        cr_assert_eq(list[0].task_id[0], 1);
+        cr_assert_eq(next, list[0].position);
+        ASSERT_OK(
+            store_waiting_list(tx, &fixture_arena, next, fixture_now, 9, &list, &count, &next));
+        cr_assert_eq(count, 1);
+        cr_assert_eq(list[0].task_id[0], 2);
+        cr_assert_eq(next, 0);
+        ASSERT_FAIL(UNRECOGNIZED_TASK, store_waiting_get(tx, task_id(9), fixture_now, &one));
+        ASSERT_FAIL(NOT_FOUND, store_waiting_get(tx, task_id(3), fixture_now, &one));
     }
-    cr_assert_eq(count, 1);
-    cr_assert_eq(list[0].task_id[0], 2);
     for (WRITE(tx)) {
         ASSERT_OK(store_watermark_advance(tx, task_id(2), 1));
-        ASSERT_OK(store_waiting_list(tx, &fixture_arena, fixture_now, 10, &list, &count));
+        ASSERT_OK(store_waiting_get(tx, task_id(2), fixture_now, &one));
+        cr_assert_eq(one.unassigned, 1, "what is expired isn't waited for");
+        cr_assert_eq(one.oldest_at, fixture_now);
     }
-    cr_assert_eq(count, 2);
-    cr_assert_eq(list[0].usage.unassigned, 1, "what is expired isn't waited for");
     for (WRITE(tx)) {
         ASSERT_OK(store_watermark_advance(tx, task_id(2), 2));
-        ASSERT_OK(store_waiting_list(tx, &fixture_arena, fixture_now, 10, &list, &count));
+        ASSERT_FAIL(NOT_FOUND, store_waiting_get(tx, task_id(2), fixture_now, &one));
+        ASSERT_OK(store_waiting_list(tx, &fixture_arena, 0, fixture_now, 2, &list, &count, &next));
     }
     cr_assert_eq(count, 1);
     cr_assert_eq(list[0].task_id[0], 1);
+    cr_assert_neq(next, 0, "there may be more");
 }
 
 /* ---- Committed IDs ----------------------------------------------------------------- */
