@@ -90,15 +90,15 @@ struct field_kernel {
     void (*sum_vectors)(uint64_t out[], const uint64_t *const in[], const lane_mask masks[],
                         size_t count, size_t n);
 
-    /* The weights of the Lagrange basis over the n-th roots of unity, n a
-     * power of two, at the factor t: out[i] = scale * (1 + y + ... + y^(n-1))
-     * with y = t / root^i, as factors. The sum of out[i] * P(root^i) is
-     * n * scale * P(t) for a polynomial P of degree below n. roots[i * stride]
-     * is the constant root^i. `scale` is one factor, or NULL for one given by
-     * the constant `scale_constant`. */
-    void (*lagrange)(uint64_t out[], const uint64_t t[], const uint64_t scale[],
-                     const uint64_t scale_constant[], const uint64_t roots[], size_t stride,
-                     size_t n);
+    /* The weights of two Lagrange bases at the factor t, as factors: with roots[i]
+     * the constant root^i of a 2n-th root of unity, n a power of two,
+     *   even[i] = scale[0] * (1 + y + ... + y^(n-1)) with y = t / root^(2i),
+     *   odd[i]  = scale[1] * the same with y = t / root^(2i+1);
+     * *power is t^n. `scale` are two constants. For a polynomial P of degree below
+     * n, the sum of even[i] * P(root^(2i)) is n * scale[0] * P(t), and the sum of
+     * odd[i] * P(root^(2i+1)) is n * scale[1] * P(t). */
+    void (*lagrange)(uint64_t even[], uint64_t odd[], uint64_t power[], const uint64_t t[],
+                     const uint64_t scale[], const uint64_t roots[], size_t n);
     /* From the values of a polynomial of degree below n at the n-th roots of
      * unity to its values at those roots times s, a 2n-th root of unity; in
      * place. roots as above; twist[bit-reversed i] is the constant s^i / n. */

@@ -196,30 +196,39 @@ static void dot_constants(uint64_t out[], const uint64_t constants[], const uint
     put(out, 0, total);
 }
 
+/* Two children in place of a parent: parent * (1 + y), and (1 - y) at a distance. */
+static inline void split_parent(uint64_t at[], size_t distance, element y) {
+    const element parent = get(at, 0), product = element_mul(parent, y);
+    put(at, 0, element_add(parent, product));
+    put(at, distance, element_sub(parent, product));
+}
+
 /* 1 + y + ... + y^(n-1) is the product of 1 + y^(2^k) over all k < log2(n).
  * y^(2^k) takes n / 2^k values, in pairs that differ in sign alone; so the
- * products grow from one value to n, each step doubling their number. */
-static void lagrange(uint64_t out[], const uint64_t t[], const uint64_t scale_factor[],
-                     const uint64_t scale_constants[], const uint64_t roots[], size_t stride,
-                     size_t n) {
-    element squares[64]; /* t^(2^k) */
+ * products grow from one value to n, each step doubling their number. The two
+ * bases go side by side, since what fills a small one is waiting. */
+static void lagrange(uint64_t even[], uint64_t odd[], uint64_t power[], const uint64_t t[],
+                     const uint64_t scale[], const uint64_t roots[], size_t n) {
+    element even_power[64], odd_power[64]; /* to the 2^k */
     size_t levels = 0;
-    squares[0] = get(t, 0);
+    even_power[0] = get(t, 0);
+    odd_power[0] = loose_mul(even_power[0], constant_at(roots, 2 * n - 1));
     for (size_t size = n; size > 1; size /= 2, levels++) {
-        squares[levels + 1] = element_mul(squares[levels], squares[levels]);
+        even_power[levels + 1] = element_mul(even_power[levels], even_power[levels]);
+        odd_power[levels + 1] = loose_mul(odd_power[levels], odd_power[levels]);
     }
-    put(out, 0, scale_factor != NULL ? get(scale_factor, 0) : constant_at(scale_constants, 0));
+    put(power, 0, even_power[levels]);
+    put(even, 0, constant_at(scale, 0));
+    put(odd, 0, constant_at(scale, 1));
     for (size_t half = 1; half < n; half *= 2) {
-        const element power = squares[--levels];
-        const size_t step = n / (2 * half) * stride;
-        for (size_t i = 0; i < half; i++) {
-            /* 1 / root^i = root^(n - i), where root^n = 1 */
-            const element parent = get(out, i);
-            const element turned =
-                i == 0 ? parent : loose_mul(parent, constant_at(roots, (2 * half - i) * step));
-            const element y = element_mul(turned, power);
-            put(out, i, element_add(parent, y));
-            put(out, i + half, element_sub(parent, y));
+        const element even_y = even_power[--levels], odd_y = odd_power[levels];
+        split_parent(even, half, even_y);
+        split_parent(odd, half, odd_y);
+        for (size_t i = 1; i < half; i++) {
+            /* 1 / root^(2i) = root^(2n - 2i) */
+            const element inverse = constant_at(roots, (2 * half - i) * (n / half));
+            split_parent(even + i * WORDS, half, loose_mul(even_y, inverse));
+            split_parent(odd + i * WORDS, half, loose_mul(odd_y, inverse));
         }
     }
 }

@@ -43,12 +43,16 @@ static void init_roots(struct flp *flp) {
         }
         power = field_mul_vartime(field, power, root);
     }
+    /* The top coefficient, the sum of value i times root^i, is zero: the last
+     * value, at the inverse of the root, is the rest's sum times -root. */
+    for (size_t i = 0; i < 2 * p - 1; i++) {
+        memcpy(flp->last + i * field->limbs, flp->roots + (i + 1 + p) % (2 * p) * field->limbs,
+               field->limbs * sizeof(*flp->last));
+    }
     const field_value half = field_inv_vartime(field, 2);
     field->constant(flp->half, half);
-    field->constant(flp->inv_p, inv_p);
-    field->constant(flp->inv_2p, field_mul_vartime(field, inv_p, half));
-    field->constant(flp->inv_root, field_inv_vartime(field, root));
-    field->constant(flp->minus_root, field->modulus - root);
+    field->constant(flp->scale, inv_p);
+    field->constant(flp->scale + field->limbs, field_mul_vartime(field, inv_p, half));
 }
 
 static void init_lengths(struct flp *flp) {
@@ -70,8 +74,9 @@ struct status flp_init(struct flp *flp, const struct circuit *circuit,
     flp->inv_shares = field_inv_vartime(field, shares);
     flp->roots = constants(arena, flp, 2 * flp->wire_len);
     flp->twist = constants(arena, flp, flp->wire_len);
+    flp->last = constants(arena, flp, 2 * flp->wire_len - 1);
     flp->range_weights = constants(arena, flp, circuit->bits);
-    if (flp->roots == NULL || flp->twist == NULL || flp->range_weights == NULL) {
+    if (flp->roots == NULL || flp->twist == NULL || flp->last == NULL || flp->range_weights == NULL) {
         return FAIL(NO_MEMORY);
     }
     init_roots(flp);
@@ -142,23 +147,17 @@ static void reduce_outputs(const struct flp *flp, struct flp_work *work,
     field->dot(out, work->factors, 1, work->outputs, 1, n);
 }
 
-/* Raises t to the power p, which makes it 1 in the lanes where t is a root of
- * unity: there the query would reveal an input. */
+/* The lanes where t is a root of unity: there the query would reveal an input. */
 static lane_mask check_test_point(const struct flp *flp, struct flp_work *work) {
     const struct field_kernel *field = flp->field;
-    memcpy(work->t_power, work->t, field->words * sizeof(*work->t));
-    for (size_t size = flp->wire_len; size > 1; size /= 2) {
-        field->mul(work->t_power, work->t_power, work->t_power, 1);
-    }
     field->splat(work->scalar, 1);
     field->to_factor(work->scalar, work->scalar, 1);
     const lane_mask all = ((lane_mask)1 << field->lanes) - 1;
     return all & ~field->differ(work->t_power, work->scalar);
 }
 
-/* The sum over the odd 2p-th roots of unity, with the weights left in
- * work->odd_weights. The last value is left out of a proof where the degree
- * fixes it: then its top coefficient, the sum of poly[i] root^i, is zero. */
+/* The sum over the odd 2p-th roots of unity. The last value is left out of a
+ * proof where the degree fixes it. */
 static void odd_part(const struct flp *flp, struct flp_work *work, const uint64_t poly[],
                      uint64_t out[]) {
     const struct field_kernel *field = flp->field;
@@ -169,8 +168,7 @@ static void odd_part(const struct flp *flp, struct flp_work *work, const uint64_
         return;
     }
     field->dot(out, work->odd_weights, 1, odd, 2, p - 1);
-    field->dot_constants(work->scalar, flp->roots, poly, flp->poly_len);
-    field->scale_constant(work->scalar, work->scalar, flp->minus_root, 1);
+    field->dot_constants(work->scalar, flp->last, poly, flp->poly_len);
     field->mul_add(out, field_at(field, work->odd_weights, p - 1), work->scalar, 1);
 }
 
@@ -178,23 +176,18 @@ static void odd_part(const struct flp *flp, struct flp_work *work, const uint64_
  * The gadget polynomial at t, from its values at the powers of w, a 2p-th root
  * of unity. With L the Lagrange basis over the p-th roots, that over the 2p-th
  * ones is (1 + t^p) / 2 L_i(t) at w^(2i), (1 - t^p) / 2 L_i(t / w) at w^(2i+1).
+ * So it is a + b + t^p (a - b), each half of a sum with weights L.
  */
 static void eval_gadget_poly(const struct flp *flp, struct flp_work *work, const uint64_t poly[],
                              uint64_t out[]) {
     const struct field_kernel *field = flp->field;
-    const size_t p = flp->wire_len;
-    uint64_t *one_minus = work->factors, *one_plus = field_at(field, work->factors, 1);
-    field->splat(work->scalar, 1);
-    field->to_factor(work->scalar, work->scalar, 1);
-    field->sub(one_minus, work->scalar, work->t_power, 1);
-    field->add(one_plus, work->scalar, work->t_power, 1);
-    field->scale_constant(one_minus, one_minus, flp->inv_2p, 1);
-    field->scale_constant(one_plus, one_plus, flp->half, 1);
-    field->scale_constant(work->t, work->t, flp->inv_root, 1);
-    field->lagrange(work->odd_weights, work->t, one_minus, NULL, flp->roots, 2, p);
-    odd_part(flp, work, poly, out);
-    field->dot(work->scalar, work->weights, 1, poly, 2, p);
-    field->mul_add(out, one_plus, work->scalar, 1);
+    uint64_t *a = work->factors, *b = field_at(field, work->factors, 1);
+    odd_part(flp, work, poly, b);
+    field->dot(a, work->weights, 1, poly, 2, flp->wire_len);
+    field->scale_constant(a, a, flp->half, 1);
+    field->add(out, a, b, 1);
+    field->sub(a, a, b, 1);
+    field->mul_add(out, work->t_power, a, 1);
 }
 
 lane_mask flp_query(const struct flp *flp, struct flp_work *work, const uint64_t meas[],
@@ -208,8 +201,9 @@ lane_mask flp_query(const struct flp *flp, struct flp_work *work, const uint64_t
     field->splat(inv_shares, flp->inv_shares);
     const struct flp_eval eval = {meas, field_at_const(field, poly, 2), 2, inv_shares};
     reduce_outputs(flp, work, &eval, query_rand, verifier);
+    field->lagrange(work->weights, work->odd_weights, work->t_power, work->t, flp->scale,
+                    flp->roots, flp->wire_len);
     const lane_mask bad = check_test_point(flp, work);
-    field->lagrange(work->weights, work->t, NULL, flp->inv_p, flp->roots, 2, flp->wire_len);
     flp->circuit.gadget->query(flp, work, &eval, joint_rand, proof, wires);
     eval_gadget_poly(flp, work, poly, field_at(field, wires, arity));
     return bad;

@@ -80,8 +80,10 @@ struct flp {
     uint64_t *roots; /* 2p powers of a 2p-th root of unity */
     uint64_t *twist; /* for field->shift() */
     uint64_t *range_weights; /* `bits` of them */
-    uint64_t inv_p[FIELD_LIMBS_MAX], inv_2p[FIELD_LIMBS_MAX], half[FIELD_LIMBS_MAX];
-    uint64_t inv_root[FIELD_LIMBS_MAX], minus_root[FIELD_LIMBS_MAX];
+    uint64_t *last;  /* what each value but the last of a polynomial of degree
+                      * 2p - 2 adds to that one */
+    uint64_t scale[2 * FIELD_LIMBS_MAX]; /* 1 / p and 1 / 2p, for field->lagrange() */
+    uint64_t half[FIELD_LIMBS_MAX];
 };
 
 /* Scratch of one thread; secret. */

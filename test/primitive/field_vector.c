@@ -202,37 +202,47 @@ static uint64_t *roots_new(const struct field_kernel *field, size_t order, field
     return roots;
 }
 
-static void check_lagrange(const struct field_kernel *field, size_t n) {
-    field_value root;
-    uint64_t *roots = roots_new(field, 2 * n, &root), *out = vector_new(field, n);
-    uint64_t *t = numbers_new(field, 1, 40 + n), *factor = vector_new(field, 1);
-    uint64_t *scale = numbers_new(field, 1, 60), *scale_factor = vector_new(field, 1);
-    uint64_t one[FIELD_LIMBS_MAX];
-    field->constant(one, 1);
-    field->to_factor(factor, t, 1);
-    field->to_factor(scale_factor, scale, 1);
-    for (int scaled = 0; scaled < 2; scaled++) {
-        field->lagrange(out, factor, scaled ? scale_factor : NULL, one, roots, 2, n);
-        field->scale_constant(out, out, one, n);
-        for (size_t i = 0; i < n; i++) { /* from factor to plain */
-            uint64_t *plain = vector_new(field, 1);
-            field->splat(plain, 1);
-            field->mul(field_at(field, out, i), field_at(field, out, i), plain, 1);
-            free(plain);
-        }
-        FOR_EACH_LANE {
-            for (size_t i = 0; i < n; i++) {
-                const field_value inverse = field_pow_vartime(field, root, 2 * n - 2 * i);
-                const field_value y = MUL(GET(t, 0), inverse);
-                field_value expected = 0;
-                for (size_t power = n; power-- > 0;) {
-                    expected = add(field, MUL(expected, y), 1);
-                }
-                cr_assert_eq(GET(out, i), scaled ? MUL(expected, GET(scale, 0)) : expected);
+/* From factors to plain numbers. */
+static void to_plain(const struct field_kernel *field, uint64_t vector[], size_t n) {
+    uint64_t *one = vector_new(field, 1);
+    field->splat(one, 1);
+    field->scale(vector, vector, one, n);
+    free(one);
+}
+
+static void check_weights(const struct field_kernel *field, const uint64_t *weights,
+                          const uint64_t *t, field_value root, size_t first, field_value scale,
+                          size_t n) {
+    FOR_EACH_LANE {
+        for (size_t i = 0; i < n; i++) {
+            const field_value inverse = field_pow_vartime(field, root, 2 * n - 2 * i - first);
+            const field_value y = MUL(GET(t, 0), inverse);
+            field_value expected = 0;
+            for (size_t power = n; power-- > 0;) {
+                expected = add(field, MUL(expected, y), 1);
             }
+            cr_assert_eq(GET(weights, i), MUL(expected, scale));
         }
     }
-    uint64_t *const all[] = {roots, out, t, factor, scale, scale_factor};
+}
+
+static void check_lagrange(const struct field_kernel *field, size_t n) {
+    field_value root;
+    uint64_t *roots = roots_new(field, 2 * n, &root), *power = vector_new(field, 1);
+    uint64_t *even = vector_new(field, n), *odd = vector_new(field, n);
+    uint64_t *t = numbers_new(field, 1, 40 + n), *factor = vector_new(field, 1);
+    uint64_t scale[2 * FIELD_LIMBS_MAX];
+    field->constant(scale, 5);
+    field->constant(scale + field->limbs, 6);
+    field->to_factor(factor, t, 1);
+    field->lagrange(even, odd, power, factor, scale, roots, n);
+    to_plain(field, even, n);
+    to_plain(field, odd, n);
+    to_plain(field, power, 1);
+    check_weights(field, even, t, root, 0, 5, n);
+    check_weights(field, odd, t, root, 1, 6, n);
+    FOR_EACH_LANE { cr_assert_eq(GET(power, 0), field_pow_vartime(field, GET(t, 0), n)); }
+    uint64_t *const all[] = {roots, power, even, odd, t, factor};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         free(all[i]);
     }
