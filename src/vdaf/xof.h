@@ -9,7 +9,7 @@ enum {
     XOF_SEED_SIZE = 32,
     XOF_PREFIX_SIZE = 8,
     XOF_DST_MAX = 65535,
-    XOF_BINDER_MAX = 8,
+    XOF_BINDER_MAX = 16,
     XOF_NONCE_SIZE = 16,
 };
 

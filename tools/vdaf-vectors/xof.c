@@ -6,17 +6,6 @@
 
 #include "run.h"
 
-/* Every lane gets the same input; the first one's output is looked at. */
-static struct xof_input input_of(struct span seed, struct span dst, struct span binder) {
-    struct xof_input input = {.ctx_len = dst.len, .binder_len = binder.len};
-    for (unsigned lane = 0; lane < SIMD_LANES_MAX; lane++) {
-        input.ctx[lane] = dst.data;
-        input.seed[lane] = seed.data;
-        input.binder[lane] = binder.data;
-    }
-    return input;
-}
-
 static bool check_turboshake(const char *name, struct vector *vector,
                              const struct kernels *kernels, const struct xof_input *input,
                              size_t length) {
@@ -56,10 +45,19 @@ enum outcome run_xof(const char *name, struct vector *vector) {
     if (!status_ok(kernels_pick(&kernels)) || !vector_bytes(vector, &seed, "seed") ||
         !vector_bytes(vector, &dst, "dst") || !vector_bytes(vector, &binder, "binder") ||
         length_text == NULL || vector_numbers(vector, length_text, &length) != 1 ||
-        length[0] > UINT32_MAX || seed.len != XOF_SEED_SIZE || dst.len > XOF_DST_MAX) {
+        length[0] > UINT32_MAX || seed.len != XOF_SEED_SIZE || dst.len > XOF_DST_MAX ||
+        binder.len > XOF_BINDER_MAX) {
         fprintf(stderr, "%s: not a vector of this XOF\n", name);
         return FAILED;
     }
-    const struct xof_input input = input_of(seed, dst, binder);
+    /* Every lane gets the same input; the first one's output is looked at. */
+    const uint8_t *tags[SIMD_LANES_MAX], *seeds[SIMD_LANES_MAX];
+    for (unsigned lane = 0; lane < SIMD_LANES_MAX; lane++) {
+        tags[lane] = dst.data;
+        seeds[lane] = seed.data;
+    }
+    struct xof_input input = {
+        .ctx = tags, .ctx_len = dst.len, .seed = seeds, .binder_len = binder.len};
+    memcpy(input.binder, binder.data, binder.len);
     return check_turboshake(name, vector, kernels, &input, length[0]) ? PASSED : FAILED;
 }
