@@ -39,11 +39,23 @@ int db_migrate_main(int argc, char **argv);
 int db_reseal_main(int argc, char **argv);
 int db_rotate_key_main(int argc, char **argv);
 int db_check_main(int argc, char **argv);
+int ca_init_main(int argc, char **argv);
+int ca_serve_main(int argc, char **argv);
+int ca_eab_add_main(int argc, char **argv);
+int ca_eab_list_main(int argc, char **argv);
+int ca_eab_remove_main(int argc, char **argv);
+int ca_list_main(int argc, char **argv);
+int ca_revoke_main(int argc, char **argv);
+int ca_audit_main(int argc, char **argv);
 int init_main(int argc, char **argv);
 int upload_main(int argc, char **argv);
 int collect_main(int argc, char **argv);
 int report_decode_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
+int cert_issue_main(int argc, char **argv);
+int cert_renew_main(int argc, char **argv);
+int cert_revoke_main(int argc, char **argv);
+int cert_account_main(int argc, char **argv);
 
 /* Says what went wrong on standard error, and returns 1 for the caller to
  * return: `return cli_fail("...")`. */

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "acme/client/pair.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "acme/certificate.h"
+#include "base/file.h"
+
+enum { PAIR_BYTES_MAX = CHAIN_BYTES_MAX + 16 * 1024 };
+
+static const char chain_start[] = "-----BEGIN CERTIFICATE-----";
+
+struct status pair_read(const char *path, struct pair *out) {
+    struct arena arena = ARENA_INIT;
+    struct pair pair = {NULL, NULL};
+    struct span text;
+    struct status status = file_read(path, PAIR_BYTES_MAX, &arena, &text);
+    if (status_ok(status)) {
+        const uint8_t *chain = memmem(text.data, text.len, chain_start, sizeof(chain_start) - 1);
+        const size_t key_len = chain == NULL ? 0 : (size_t)(chain - text.data);
+        const bool good =
+            key_len > 0 && status_ok(key_read(span_of(text.data, key_len), &pair.key)) &&
+            status_ok(certificates_read(span_of(chain, text.len - key_len), &pair.chain)) &&
+            X509_check_private_key(pair_leaf(&pair), pair.key) == 1;
+        ERR_clear_error();
+        status = good ? OK : FAIL(INVALID_CONFIG);
+    }
+    arena_release(&arena);
+    if (!status_ok(status)) {
+        pair_release(&pair);
+        return status;
+    }
+    *out = pair;
+    return OK;
+}
+
+void pair_release(struct pair *pair) {
+    EVP_PKEY_free(pair->key);
+    certificates_free(pair->chain);
+    *pair = (struct pair){NULL, NULL};
+}
+
+struct status pair_write(const char *path, EVP_PKEY *key, struct span chain) {
+    struct secret pem = SECRET_INIT;
+    struct secret whole = SECRET_INIT;
+    TRY(key_write(key, &pem));
+    struct status status = secret_new(&whole, pem.len + chain.len);
+    if (status_ok(status)) {
+        memcpy(whole.data, pem.data, pem.len);
+        memcpy(whole.data + pem.len, chain.data, chain.len);
+        status = file_replace(path, secret_span(&whole), 0600);
+    }
+    secret_release(&whole);
+    secret_release(&pem);
+    return status;
+}
+
+/* ---- Placeholders ---- */
+
+static bool fill(X509 *certificate, EVP_PKEY *key, const struct acme_identifier *identifiers,
+                 size_t count) {
+    enum { HOUR_S = 3600 };
+    X509_NAME *name = X509_get_subject_name(certificate);
+    GENERAL_NAMES *names = identifiers_names(identifiers, count);
+    const bool good =
+        names != NULL && X509_set_version(certificate, X509_VERSION_3) == 1 &&
+        ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1) == 1 &&
+        X509_gmtime_adj(X509_getm_notBefore(certificate), 0) != NULL &&
+        X509_gmtime_adj(X509_getm_notAfter(certificate), HOUR_S - 1) != NULL &&
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                                   (const uint8_t *)"waiting for a certificate", -1, -1, 0) == 1 &&
+        X509_set_issuer_name(certificate, name) == 1 && X509_set_pubkey(certificate, key) == 1 &&
+        X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1 &&
+        X509_sign(certificate, key, EVP_sha256()) > 0;
+    GENERAL_NAMES_free(names);
+    return good;
+}
+
+struct status pair_write_placeholder(const char *path, const struct acme_identifier *identifiers,
+                                     size_t count) {
+    struct buffer pem = BUFFER_INIT;
+    EVP_PKEY *key = NULL;
+    TRY(key_new(KEY_P256, &key));
+    X509 *certificate = X509_new();
+    struct status status = FAIL(CRYPTO);
+    if (certificate != NULL && fill(certificate, key, identifiers, count)) {
+        status = certificate_write(certificate, &pem);
+    }
+    if (status_ok(status)) {
+        status = pair_write(path, key, buffer_span(&pem));
+    }
+    ERR_clear_error();
+    buffer_release(&pem);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return status;
+}
+
+bool pair_is_placeholder(const struct pair *pair) {
+    X509 *leaf = pair_leaf(pair);
+    return X509_NAME_cmp(X509_get_subject_name(leaf), X509_get_issuer_name(leaf)) == 0;
+}
