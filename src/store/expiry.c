@@ -128,7 +128,7 @@ static struct status resources_expire(struct store_tx *tx, const struct task_row
     size_t count;
     TRY(sql_list(tx, &tx->scratch, number_decode, sizeof *numbers, (void **)&numbers, &count,
                  "SELECT number FROM resource WHERE task = $1 AND state <> 0 AND ended_at < $2"
-                 " ORDER BY number LIMIT $3",
+                 " ORDER BY task, ended_at LIMIT $3",
                  SQL_VALUES(sql_of_int(task->number), sql_of_int(ended_before),
                             sql_of_limit(max - *deleted))));
     for (size_t i = 0; i < count; i++) {

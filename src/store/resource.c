@@ -92,7 +92,7 @@ struct status store_resource_list(struct store_tx *tx, struct arena *arena,
     TRY(task_find(tx, task_id, &task));
     return sql_list(tx, arena, resource_decode, sizeof **out, (void **)out, count,
                     RESOURCE_COLUMNS " WHERE r.task = $1 AND r.kind = $2 AND r.state = $3"
-                                     " ORDER BY r.number",
+                                     " ORDER BY r.created_at, r.number",
                     SQL_VALUES(sql_of_int(task.number), sql_of_int((int64_t)kind),
                                sql_of_int((int64_t)state)));
 }

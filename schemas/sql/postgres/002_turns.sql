@@ -17,6 +17,9 @@ DROP INDEX resource_due;
 CREATE INDEX resource_due ON resource (kind, due_at) WHERE state = 0;
 CREATE INDEX resource_turn ON resource (kind, task, due_at) WHERE state = 0;
 
+-- What expires.
+CREATE INDEX resource_ended ON resource (task, ended_at) WHERE state <> 0;
+
 -- What is encrypted or random does not compress, and trying to costs more than
 -- all else that PostgreSQL does with a report.
 ALTER TABLE segment_body ALTER COLUMN times SET STORAGE EXTERNAL,

@@ -16,3 +16,6 @@ UPDATE resource
 DROP INDEX resource_due;
 CREATE INDEX resource_due ON resource (kind, due_at) WHERE state = 0;
 CREATE INDEX resource_turn ON resource (kind, task, due_at) WHERE state = 0;
+
+-- What expires.
+CREATE INDEX resource_ended ON resource (task, ended_at) WHERE state <> 0;

@@ -244,6 +244,9 @@ Test(job, lease_can_be_extended) {
     for (WRITE(tx)) {
         ASSERT_OK(claim(tx, &other));
         ASSERT_FAIL(LEASE_LOST, store_job_extend(tx, &job, fixture_now + MINUTE));
+        ASSERT_OK(store_job_release(tx, &other, NULL, 0, SPAN_EMPTY, fixture_now));
+        ASSERT_FAIL(LEASE_LOST, store_job_extend(tx, &other, fixture_now + MINUTE));
+        ASSERT_OK(claim(tx, &other)); /* at once: the extension changed nothing */
         ASSERT_OK(store_job_finish(tx, &other, NULL, 0));
         ASSERT_FAIL(LEASE_LOST, store_job_extend(tx, &other, fixture_now + MINUTE));
     }
