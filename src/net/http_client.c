@@ -34,6 +34,8 @@ struct transfer {
     struct http_header *received; /* `response->headers` */
     size_t header_bytes;
     size_t body_max;
+    bool repeatable;       /* may be sent again by curl itself */
+    bool was_sent;
     struct status failure; /* ours, found in a callback of curl's */
     char error[CURL_ERROR_SIZE];
 };
@@ -271,8 +273,28 @@ static bool set_limits(CURL *easy, const struct http_client_request *request) {
            set_long(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1);
 }
 
+/* libcurl sends a request again by itself when a connection that it kept ends
+ * before the answer begins. That it was carried out already must not go
+ * unnoticed: who asked decides whether to try again. */
+static int on_send(void *argument, char *peer, char *own, int peer_port, int own_port) {
+    (void)peer;
+    (void)own;
+    (void)peer_port;
+    (void)own_port;
+    struct transfer *transfer = argument;
+    if (transfer->was_sent && !transfer->repeatable) {
+        transfer->failure = FAIL(PEER_FAILED);
+        snprintf(transfer->error, sizeof(transfer->error), "the connection ended unanswered");
+        return CURL_PREREQFUNC_ABORT;
+    }
+    transfer->was_sent = true;
+    return CURL_PREREQFUNC_OK;
+}
+
 static bool set_callbacks(CURL *easy, struct transfer *transfer) {
-    return curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+    return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send) == CURLE_OK &&
+           set_pointer(easy, CURLOPT_PREREQDATA, transfer) &&
+           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
            set_pointer(easy, CURLOPT_WRITEDATA, transfer) &&
            curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
            set_pointer(easy, CURLOPT_HEADERDATA, transfer) &&
@@ -288,6 +310,8 @@ static struct status set_up(const struct http_client *client, struct transfer *t
         return FAIL(INVALID_ARGUMENT);
     }
     TRY(add_request_headers(transfer, request));
+    transfer->repeatable =
+        strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
     CURL *easy = transfer->easy;
     const bool complete =
         set_pointer(easy, CURLOPT_URL, request->url) && set_body(easy, request) &&

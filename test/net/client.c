@@ -144,6 +144,7 @@ struct scripted {
     const char *answer;
     char heard[4096];
     int connections;
+    atomic_int requests;
     pthread_t thread;
 };
 
@@ -158,8 +159,7 @@ static void *scripted_main(void *argument) {
     return NULL;
 }
 
-static void scripted_start(struct scripted *scripted, const char *answer) {
-    *scripted = (struct scripted){.answer = answer};
+static void scripted_listen(struct scripted *scripted, void *(*serve)(void *argument)) {
     struct address address;
     cr_assert(status_ok(address_parse(&address, "127.0.0.1:0")));
     scripted->listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -168,7 +168,12 @@ static void scripted_start(struct scripted *scripted, const char *answer) {
     getsockname(scripted->listener, (struct sockaddr *)&address.storage, &address.length);
     snprintf(scripted->url, sizeof(scripted->url), "http://127.0.0.1:%u/path",
              address_port(&address));
-    pthread_create(&scripted->thread, NULL, scripted_main, scripted);
+    pthread_create(&scripted->thread, NULL, serve, scripted);
+}
+
+static void scripted_start(struct scripted *scripted, const char *answer) {
+    *scripted = (struct scripted){.answer = answer};
+    scripted_listen(scripted, scripted_main);
 }
 
 static void scripted_stop(struct scripted *scripted) {
@@ -207,6 +212,47 @@ Test(client, follows_no_redirect) {
     cr_assert_not_null(strstr(scripted.heard, "\r\nContent-Length: 4\r\n"));
     cr_assert_not_null(strstr(scripted.heard, "\r\nUser-Agent: moiety\r\n"));
     cr_assert_null(strstr(scripted.heard, "Expect:"));
+}
+
+static bool hear_request(struct scripted *scripted, int fd) {
+    const bool heard = read(fd, scripted->heard, sizeof(scripted->heard)) > 0;
+    scripted->requests += heard;
+    return heard;
+}
+
+/* Answers the first request of a connection and hangs up on the second. */
+static void *flaky_main(void *argument) {
+    struct scripted *scripted = argument;
+    for (int fd; (fd = accept(scripted->listener, NULL, NULL)) >= 0; close(fd)) {
+        if (hear_request(scripted, fd)) {
+            say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            hear_request(scripted, fd);
+        }
+    }
+    return NULL;
+}
+
+/* What may have been carried out isn't sent again behind the caller's back. */
+Test(client, sends_nothing_twice_by_itself) {
+    struct scripted scripted = {0};
+    scripted_listen(&scripted, flaky_main);
+    struct http_client_request request = {
+        .method = "POST", .url = scripted.url, .body = SPAN_OF_LITERAL("body")};
+    http_client_response_free(call(&request));
+    struct http_client_response *response = call(&request);
+    cr_assert_eq(response->outcome.code, STATUS_PEER_FAILED, "%s",
+                 status_name(response->outcome.code));
+    cr_assert_eq(scripted.requests, 2);
+    http_client_response_free(response);
+    request = (struct http_client_request){.method = "GET", .url = scripted.url};
+    http_client_response_free(call(&request));
+    response = call(&request); /* on a connection of its own, in the end */
+    cr_assert(status_ok(response->outcome));
+    cr_assert_eq(scripted.requests, 5);
+    http_client_response_free(response);
+    http_client_free(client);
+    client = NULL;
+    scripted_stop(&scripted);
 }
 
 Test(client, refuses_responses_out_of_bounds) {

@@ -77,6 +77,18 @@ static bool set_headers(const struct exchange *exchange, const struct exchange_r
     return good;
 }
 
+/* Has curl not send an upload again by itself when a connection that it kept ends
+ * before the answer begins: the report would be told to be a replay, and who
+ * calls must know that it may have arrived. */
+static int before_sending(void *user, char *peer, char *own, int peer_port, int own_port) {
+    (void)peer;
+    (void)own;
+    (void)peer_port;
+    (void)own_port;
+    struct exchange *exchange = user;
+    return exchange->sends++ > 0 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static void set_options(struct exchange *exchange, const struct exchange_request *request,
                         struct curl_slist *headers) {
     CURL *curl = exchange->curl;
@@ -93,6 +105,9 @@ static void set_options(struct exchange *exchange, const struct exchange_request
         curl_easy_setopt(curl, CURLOPT_CAINFO, exchange->ca_file);
     }
     if (request->media_type != NULL) {
+        exchange->sends = 0;
+        curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, before_sending);
+        curl_easy_setopt(curl, CURLOPT_PREREQDATA, exchange);
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)request->body);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);

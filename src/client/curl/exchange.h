@@ -13,6 +13,7 @@ struct exchange {
     char *ca_file;
     char *authorization_line; /* "Authorization: ...", or NULL */
     uint32_t timeout_ms;
+    unsigned sends; /* of the present upload */
     char error[CURL_ERROR_SIZE + 64];
     struct buffer body; /* of the last answer */
 };
