@@ -31,12 +31,12 @@ struct aggregator_options {
     struct metrics *metrics;
 
     /* Limits and policies of this server; 0 takes the default. */
-    size_t max_upload_bytes;      /* body of one upload; default 32 MiB */
+    size_t max_upload_bytes;      /* body of one upload; default 1 GiB */
     size_t max_job_bytes;         /* body of one aggregation job; default 64 MiB */
     uint32_t upload_delay_us;     /* how long a lone upload waits for company; default 0 */
     uint32_t clock_skew_s;        /* how far ahead a report's time may be; default 300 */
     uint32_t job_poll_ms;         /* how often the leader looks for work; default 200 */
-    uint32_t lease_s;             /* how long a job stays claimed; default 600 */
+    uint32_t lease_s;             /* how long a claim lasts if it isn't renewed; default 60 */
     uint32_t hpke_config_max_age_s;  /* Cache-Control of hpke_config; default 86400 */
     uint32_t hpke_key_lifetime_s;    /* age at which a new key is advertised; 0: by hand only */
     struct hpke_suite hpke_suite;    /* of new keys; all 0: X25519, HKDF-SHA256, AES-128-GCM */

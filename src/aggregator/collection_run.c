@@ -4,6 +4,7 @@
 #include "aggregator/collection_freeze.h"
 #include "aggregator/leader_dialect.h"
 #include "aggregator/leader_job.h"
+#include "aggregator/lease.h"
 #include "aggregator/peer_request.h"
 #include "base/log.h"
 
@@ -16,7 +17,7 @@ struct collection {
     const struct leader_dialect *dialect;
     struct arena arena;
     struct store_resource row;
-    int64_t lease_until;
+    struct lease lease;
     struct collection_note note;
     struct buffer body; /* the AggregateShareReq */
     const char *url;
@@ -26,6 +27,7 @@ struct collection {
 
 static void collection_free(struct collection *job) {
     if (job != NULL) {
+        lease_end(job->aggregator->leases, &job->lease);
         http_client_response_free(job->response);
         buffer_release(&job->body);
         task_release(job->task);
@@ -240,7 +242,7 @@ static struct status collection_freeze(struct collection *job, bool *frozen) {
         .now = now,
         .look_again_at =
             now + collection_look_again_ms(aggregator, now - job->row.created_at) * 1000,
-        .lease_until = job->lease_until,
+        .lease_until = lease_until(aggregator),
     };
     TRY(store_run(aggregator->options.store, STORE_WRITE, collection_freeze_run, &freeze));
     *frozen = freeze.outcome == FREEZE_DONE;
@@ -270,14 +272,14 @@ static struct status collection_begin(struct collection *job, bool *sent) {
 
 static struct status claim_run(struct store_tx *tx, void *argument) {
     struct collection *job = argument;
-    int64_t now = aggregator_now(job->aggregator);
-    job->lease_until = now + (int64_t)job->aggregator->options.lease_s * 1000000;
-    return store_resource_claim(tx, &job->arena, STORE_COLLECTION_JOB, now, job->lease_until,
+    return store_resource_claim(tx, &job->arena, STORE_COLLECTION_JOB,
+                                aggregator_now(job->aggregator), lease_until(job->aggregator),
                                 &job->row);
 }
 
 static struct status collection_claim(struct collection *job) {
     TRY(store_run(job->aggregator->options.store, STORE_WRITE, claim_run, job));
+    lease_of_resource(job->aggregator->leases, &job->row, &job->lease);
     TRY(task_acquire(job->aggregator, job->row.task_id, &job->task));
     job->dialect = leader_dialect_of(job->task);
     return OK;

@@ -140,6 +140,7 @@ void exchange_finish(struct exchange *exchange, struct status status, const stru
     const struct served_task *task = exchange->task;
     struct task_id id;
     const char *name = exchange->endpoint->name;
+    aggregator_note(exchange->aggregator, status);
     if (!status_ok(status)) {
         log_failure(exchange, status);
         reply_problem(exchange->arena,

@@ -40,6 +40,12 @@ void helper_job_count(struct aggregator *aggregator, const struct served_task *t
 
 /* ---- The answer ----------------------------------------------------------------- */
 
+/* When an answer that isn't ready may be. */
+static uint32_t waiting_time_s(const struct aggregator *aggregator) {
+    uint32_t wait_s = helper_poller_wait_s(aggregator->helper);
+    return wait_s > HELPER_RETRY_AFTER_S ? wait_s : HELPER_RETRY_AFTER_S;
+}
+
 struct status helper_job_reply(struct exchange *exchange, enum resource resource,
                                enum media_type type, const struct store_resource *row,
                                struct reply *out) {
@@ -49,7 +55,7 @@ struct status helper_job_reply(struct exchange *exchange, enum resource resource
     int step = waiting && resource == RESOURCE_AGGREGATION_JOBS ? row->step : -1;
     switch (row->state) {
     case STORE_RESOURCE_PENDING:
-        reply.retry_after_s = HELPER_RETRY_AFTER_S;
+        reply.retry_after_s = waiting_time_s(exchange->aggregator);
         break;
     case STORE_RESOURCE_READY:
         reply.content_type = media_type_string(type);
@@ -120,6 +126,9 @@ static struct status create_later(struct job_write *write,
                                   const struct aggregation_job_init_req *request) {
     struct exchange *exchange = write->exchange;
     struct aggregator *aggregator = exchange->aggregator;
+    if (helper_poller_wait_s(aggregator->helper) > HELPER_WAIT_MAX_S) {
+        return exchange_fail(exchange, FAIL(BUSY), "more jobs wait than are done in a minute");
+    }
     write->resource.request = exchange->request->body;
     TRY(helper_request_config_ids(request, exchange->arena, &write->resource.config_ids));
     TRY(store_run(aggregator->options.store, STORE_WRITE, create_job, write));

@@ -19,7 +19,7 @@ extern const struct endpoint helper_job_continue;
 extern const struct endpoint helper_job_get;
 extern const struct endpoint helper_job_delete;
 
-enum { HELPER_RETRY_AFTER_S = 1 }; /* of answers that aren't ready */
+enum { HELPER_RETRY_AFTER_S = 1 }; /* at least, of answers that aren't ready */
 
 /* In a transaction: commits a step and makes its answer the resource's. The row
  * is leased to the caller, or to nobody. LEASE_LOST. Runs again harmlessly;

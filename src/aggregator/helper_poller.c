@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "aggregator/helper_job.h"
+#include "aggregator/lease.h"
 #include "base/log.h"
 
 /* Workers that do this at a time, so that uploads find others free. */
@@ -12,6 +13,7 @@ enum { RUNNERS_MAX = 4, BACK_OFF_MAX_S = 60 };
 struct helper_poller {
     struct aggregator *aggregator;
     atomic_int runners; /* submitted or running */
+    _Atomic int64_t wait_us; /* of the job that was claimed last */
 };
 
 struct status helper_poller_new(struct aggregator *aggregator, struct helper_poller **out) {
@@ -26,6 +28,18 @@ struct status helper_poller_new(struct aggregator *aggregator, struct helper_pol
 }
 
 void helper_poller_free(struct helper_poller *poller) { free(poller); }
+
+uint32_t helper_poller_wait_s(const struct helper_poller *poller) {
+    return (uint32_t)(atomic_load(&poller->wait_us) / 1000000);
+}
+
+/* A job that is tried again waited for other reasons. */
+static void note_wait(struct helper_poller *poller, const struct store_resource *row) {
+    int64_t wait_us = aggregator_now(poller->aggregator) - row->created_at;
+    if (row->attempts == 1) {
+        atomic_store(&poller->wait_us, wait_us > 0 ? wait_us : 0);
+    }
+}
 
 /* ---- One job -------------------------------------------------------------------- */
 
@@ -42,8 +56,7 @@ static struct status claim_job(struct store_tx *tx, void *argument) {
     int64_t now = aggregator_now(job->aggregator);
     arena_release(&job->arena);
     return store_resource_claim(tx, &job->arena, STORE_AGGREGATION_JOB, now,
-                                now + (int64_t)job->aggregator->options.lease_s * 1000000,
-                                &job->row);
+                                lease_until(job->aggregator), &job->row);
 }
 
 static struct status settle_job(struct store_tx *tx, void *argument) {
@@ -129,10 +142,17 @@ static void run(void *argument, bool cancelled) {
         struct status status =
             store_run(aggregator->options.store, STORE_WRITE, claim_job, &job);
         if (!status_ok(status)) {
+            if (status.code == STATUS_NOT_FOUND) {
+                atomic_store(&poller->wait_us, 0);
+            }
             break;
         }
+        note_wait(poller, &job.row);
         helper_poller_wake(poller); /* where one job was there may be more */
+        struct lease lease;
+        lease_of_resource(aggregator->leases, &job.row, &lease);
         job_work(&job);
+        lease_end(aggregator->leases, &lease);
     }
     arena_release(&job.arena);
     atomic_fetch_sub(&poller->runners, 1);

@@ -7,6 +7,7 @@
 #include "aggregator/gc.h"
 #include "aggregator/leader_batch.h"
 #include "aggregator/leader_job.h"
+#include "aggregator/lease.h"
 #include "base/log.h"
 
 /*
@@ -35,17 +36,12 @@ struct leader {
     atomic_bool stopped; /* the poller ended */
 };
 
-static int64_t lease_until(const struct aggregator *aggregator) {
-    return aggregator_now(aggregator) + (int64_t)aggregator->options.lease_s * 1000000;
-}
-
 /* ---- Jobs that are due again ---------------------------------------------- */
 
 static struct status claim_run(struct store_tx *tx, void *argument) {
     struct leader_job *job = argument;
-    job->lease_until = lease_until(job->aggregator);
-    return store_job_claim(tx, &job->arena, aggregator_now(job->aggregator), job->lease_until,
-                           &job->row);
+    return store_job_claim(tx, &job->arena, aggregator_now(job->aggregator),
+                           lease_until(job->aggregator), &job->row);
 }
 
 static struct status claim_next(struct leader *leader, bool *found) {
@@ -94,9 +90,8 @@ static struct status create_run(struct store_tx *tx, void *argument) {
         TRY(leader_batch_open(job->aggregator, task, tx, &job->arena, now, &batch, &room));
         max = room < max ? (size_t)room : max;
     }
-    job->lease_until = lease_until(job->aggregator);
     TRY(store_job_create(tx, &job->arena, task->dap.id.bytes, batched ? batch.id : NULL, SPAN_EMPTY,
-                         task->verify_keys[0].id, max, now, job->lease_until, &job->row));
+                         task->verify_keys[0].id, max, now, lease_until(job->aggregator), &job->row));
     return batched ? leader_batch_grow(task, tx, &batch, job->row.member_count) : OK;
 }
 
@@ -249,6 +244,7 @@ static void leader_pass(struct leader *leader) {
         while (atomic_exchange(&leader->again, false) &&
                !atomic_load(&leader->aggregator->draining)) {
             struct status status = pass_once(leader);
+            aggregator_note(leader->aggregator, status);
             if (!status_ok(status)) {
                 log_event(LOG_WARN, "the leader's look for work ended early",
                           LOG_STRING("error", status_text(status.code)));

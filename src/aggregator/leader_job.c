@@ -15,8 +15,10 @@
  *
  *   ready     verify, commit and finish, or store the state and do the next step
  *   pending   ask again, from here if that is soon, else by a later claim
- *   refused   the first send: give the reports back; a later one: the helper may
- *             have carried out an earlier one, so try again
+ *   refused   the first send: give the reports back, to be sent in halves until
+ *             the one that the helper minds stands alone, which is then rejected;
+ *             a later one: the helper may have carried out an earlier one, so try
+ *             again
  *   failed    try again, with the same bytes
  *   nonsense  give the reports back (DAP: "the Leader MUST abandon")
  */
@@ -24,7 +26,6 @@
 enum {
     POLL_DEFAULT_MS = 500, /* if the helper doesn't say */
     POLL_MIN_MS = 20,
-    LEASE_MARGIN_US = 150 * 1000000, /* longer than a request may take */
     REBUILD_ATTEMPT = 8,             /* back-off after a fault of our own */
 };
 
@@ -47,6 +48,7 @@ void leader_job_free(struct leader_job *job) {
     if (job == NULL) {
         return;
     }
+    lease_end(job->aggregator->leases, &job->lease);
     if (job->counted) {
         pace_end(job->pace, job->row.task_id);
     }
@@ -161,8 +163,9 @@ static void job_forget(struct leader_job *job) {
 }
 
 /* Puts the reports back among the waiting ones (DAP, "Aggregation Job
- * Abandonment and Deletion"). The task rests, lest the same happen at once. */
-static void job_abandon(struct leader_job *job, const char *reason) {
+ * Abandonment and Deletion"). The task `rests`, lest the same happen at once,
+ * unless the next job will be another. */
+static void job_put_back(struct leader_job *job, const char *reason, bool rests) {
     job_log(job, LOG_ERROR, "an aggregation job is abandoned", reason);
     struct status status = store_run(job->aggregator->options.store, STORE_WRITE, abandon_run, job);
     if (!status_ok(status)) {
@@ -170,9 +173,15 @@ static void job_abandon(struct leader_job *job, const char *reason) {
         return;
     }
     job_count(job, "abandoned");
-    pace_failed(job->pace, job->row.task_id);
+    if (rests) {
+        pace_failed(job->pace, job->row.task_id);
+    }
     job_forget(job);
     leader_job_free(job);
+}
+
+static void job_abandon(struct leader_job *job, const char *reason) {
+    job_put_back(job, reason, true);
 }
 
 /* ---- Finishing ------------------------------------------------------------ */
@@ -252,7 +261,9 @@ static void job_finish(struct leader_job *job, const struct report_tally *reject
     tally_count(&finish.result, job->aggregator->counts.reports, job->task->id_text, "leader",
                 "aggregated");
     job_count(job, "finished");
-    pace_succeeded(job->pace, job->row.task_id);
+    if (finish.committing > 0) {
+        pace_succeeded(job->pace, job->row.task_id, job->member_count);
+    }
     log_event(LOG_DEBUG, "aggregation job finished", LOG_STRING("task", job->task->id_text),
               LOG_BYTES("job", SPAN_OF_ARRAY(job->row.id)),
               LOG_INT("aggregated", finish.result.by_error[REPORT_VALID]),
@@ -330,8 +341,8 @@ static const char *poll_url(struct leader_job *job, const char *location) {
                : arena_printf(&job->arena, "%s?step=%u", location, (unsigned)job->row.step);
 }
 
-/* Asks again from here if the lease lasts for it, else leaves it to a later
- * claim. */
+/* Asks again from here, or leaves it to a later claim, lest jobs that wait for a
+ * slow helper keep others out of memory. */
 static void job_pending(struct leader_job *job, const struct peer_answer *answer) {
     const char *location = answer->location != NULL ? answer->location
                            : job->polling           ? job->url
@@ -347,13 +358,33 @@ static void job_pending(struct leader_job *job, const struct peer_answer *answer
     delay_ms = delay_ms > POLL_MIN_MS ? delay_ms : POLL_MIN_MS;
     int64_t then = aggregator_now(job->aggregator) + delay_ms * 1000;
     const char *url = poll_url(job, location);
-    if (url == NULL || then + LEASE_MARGIN_US > job->lease_until) {
+    if (url == NULL || then > job->hold_until) {
         job_release(job, url, job->row.step, SPAN_EMPTY, delay_ms);
         return;
     }
     job->row.location = url;
     job->polling = true;
     job_continue(job, job_send, delay_ms);
+}
+
+/* Whether a refusal may come from one of the reports, so that without it the
+ * job is welcome. Others come from the task, or from what we are. */
+static bool is_about_reports(enum status_code problem) {
+    return problem == STATUS_INVALID_MESSAGE || problem == STATUS_BAD_REQUEST ||
+           problem == STATUS_UNSUPPORTED_EXTENSION || problem == STATUS_TOO_LARGE;
+}
+
+/* The helper takes other jobs of the task, but none with this report: without
+ * it, the batch that it belongs to can be collected. */
+static void job_reject(struct leader_job *job, const char *reason) {
+    struct report_tally rejected = {0};
+    job_log(job, LOG_ERROR, "a report is rejected, since the helper refuses any job with it",
+            reason);
+    for (size_t i = 0; i < job->report_count; i++) {
+        verify_batch_refuse(job->batch, job->reports[i].index, STATUS_VERIFY_FAILED);
+        rejected.by_error[REPORT_ERROR_INVALID_MESSAGE]++;
+    }
+    job_finish(job, &rejected, NULL);
 }
 
 static void job_refused(struct leader_job *job, const struct peer_answer *answer) {
@@ -363,11 +394,27 @@ static void job_refused(struct leader_job *job, const struct peer_answer *answer
         job_retry(job, "", answer->retry_after_ms, answer->reason);
     } else if (job->sent_before || job->polling) {
         job_retry(job, NULL, answer->retry_after_ms, answer->reason);
+    } else if (is_about_reports(answer->problem) && job->report_count == 1 &&
+               pace_has_succeeded(job->pace, job->row.task_id)) {
+        job_reject(job, answer->reason);
     } else {
         if (answer->problem == STATUS_TOO_LARGE) {
-            pace_too_large(job->pace, job->row.task_id, job->report_count);
+            pace_too_much(job->pace, job->row.task_id, job->report_count);
+        } else if (is_about_reports(answer->problem)) {
+            pace_split(job->pace, job->row.task_id, job->report_count);
         }
-        job_abandon(job, answer->reason);
+        job_put_back(job, answer->reason, job->report_count == 1 || !is_about_reports(answer->problem));
+    }
+}
+
+/* How the helper bears what it gets. */
+static void job_note_pace(struct leader_job *job, const struct peer_answer *answer) {
+    bool slow = clock_monotonic_ns() - job->sent_ns > (int64_t)PACE_STEP_MS * 1000000;
+    if (answer->outcome == PEER_FAILED && answer->busy) {
+        pace_busy(job->pace, job->row.task_id, answer->retry_after_ms);
+    }
+    if (slow && !job->polling && (answer->outcome == PEER_READY || answer->busy)) {
+        pace_too_much(job->pace, job->row.task_id, job->report_count);
     }
 }
 
@@ -389,6 +436,7 @@ static void job_answer(void *argument, bool cancelled) {
     if (answer.outcome == PEER_READY && answer.location != NULL) {
         job->row.location = answer.location;
     }
+    job_note_pace(job, &answer);
     switch (answer.outcome) {
     case PEER_READY: job_ready(job, answer.body); break;
     case PEER_PENDING: job_pending(job, &answer); break;
@@ -428,6 +476,7 @@ static void job_send(void *argument, bool cancelled) {
         job_fail(job, FAIL(NO_MEMORY));
         return;
     }
+    job->sent_ns = clock_monotonic_ns();
     struct peer_request request = {.method = "GET", .url = job->url};
     if (!job->polling) {
         request.method = job->row.step == 0 ? job->dialect->create_method : "POST";
@@ -474,6 +523,8 @@ static void job_build(void *argument, bool cancelled) {
 
 void leader_job_launch(struct leader_job *job) {
     job->sent_before = job->row.fixed;
+    job->hold_until = lease_until(job->aggregator);
+    lease_of_job(job->aggregator->leases, &job->row, &job->lease);
     struct status status = task_acquire(job->aggregator, job->row.task_id, &job->task);
     if (status_ok(status)) {
         status = pace_begin(job->pace, job->row.task_id);

@@ -5,6 +5,7 @@
 #include "aggregator/context.h"
 #include "aggregator/leader_dialect.h"
 #include "aggregator/leader_pace.h"
+#include "aggregator/lease.h"
 #include "vdaf/verify.h"
 
 /*
@@ -34,7 +35,8 @@ struct leader_job {
     const struct leader_dialect *dialect;
     struct arena arena; /* everything below; opened shares, so it is wiped */
     struct store_job row;
-    int64_t lease_until;
+    struct lease lease;
+    int64_t hold_until; /* polled from here; then it is anyone's again */
     bool counted;     /* in `pace` */
     bool sent_before; /* its members were fixed when it was claimed */
     struct store_member *members;
@@ -45,6 +47,7 @@ struct leader_job {
     struct report_tally rejected; /* before the first send, not yet durable */
     struct buffer body;           /* of this step's request */
     const char *url;              /* of the request under way */
+    int64_t sent_ns;              /* when it was sent */
     bool polling;
     struct http_client_response *response;
 };

@@ -43,6 +43,10 @@ static struct pace_entry *entry_make(struct pace *pace, const uint8_t *task_id) 
     return entry;
 }
 
+static unsigned entry_window(const struct pace_entry *entry) {
+    return entry->window == 0 ? PACE_JOBS_PER_TASK : entry->window;
+}
+
 bool pace_has_room(struct pace *pace, bool retries) {
     pthread_mutex_lock(&pace->lock);
     bool room = pace->running < (retries ? PACE_RETRIES_MAX : PACE_JOBS_MAX);
@@ -53,7 +57,7 @@ bool pace_has_room(struct pace *pace, bool retries) {
 bool pace_task_may_start(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]) {
     pthread_mutex_lock(&pace->lock);
     const struct pace_entry *entry = entry_find(pace, task_id);
-    bool may = entry == NULL || (entry->running < PACE_JOBS_PER_TASK &&
+    bool may = entry == NULL || (entry->running < entry_window(entry) &&
                                  entry->rest_until_ns <= clock_monotonic_ns());
     pthread_mutex_unlock(&pace->lock);
     return may;
@@ -77,11 +81,65 @@ void pace_end(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]) {
     pthread_mutex_unlock(&pace->lock);
 }
 
-void pace_succeeded(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]) {
+/* What jobs may grow to. */
+static size_t entry_ceiling(const struct pace_entry *entry) {
+    bool known = entry->ceiling != 0 && clock_monotonic_ns() < entry->ceiling_until_ns;
+    return known ? entry->ceiling - entry->ceiling / 8 : SIZE_MAX;
+}
+
+/* Jobs grow when one of the size allowed went well; past what any task is
+ * allowed by its settings there is no bound to keep. */
+static void entry_grow(struct pace_entry *entry, size_t reports) {
+    enum { ANY_SIZE = 100000 };
+    if (entry->max_reports == 0 || reports < entry->max_reports) {
+        return;
+    }
+    size_t ceiling = entry_ceiling(entry);
+    size_t grown = 2 * entry->max_reports;
+    entry->max_reports = grown < ceiling ? grown
+                         : ceiling > entry->max_reports ? ceiling
+                                                        : entry->max_reports;
+    if (entry->max_reports > ANY_SIZE) {
+        entry->max_reports = 0;
+    }
+}
+
+void pace_succeeded(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE], size_t reports) {
     pthread_mutex_lock(&pace->lock);
     struct pace_entry *entry = entry_find(pace, task_id);
     if (entry != NULL) {
         entry->failures = 0;
+        entry->succeeded = true;
+        entry->window = entry->window + 1 < PACE_JOBS_PER_TASK && entry->window != 0
+                            ? entry->window + 1
+                            : 0;
+        entry_grow(entry, reports);
+    }
+    pthread_mutex_unlock(&pace->lock);
+}
+
+bool pace_has_succeeded(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE]) {
+    pthread_mutex_lock(&pace->lock);
+    const struct pace_entry *entry = entry_find(pace, task_id);
+    bool succeeded = entry != NULL && entry->succeeded;
+    pthread_mutex_unlock(&pace->lock);
+    return succeeded;
+}
+
+/* Several jobs may hear at about the same time that the helper is busy: while
+ * the task rests, that was one time. */
+void pace_busy(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE],
+               int64_t retry_after_ms) {
+    enum { REST_MS = 1000 };
+    pthread_mutex_lock(&pace->lock);
+    struct pace_entry *entry = entry_find(pace, task_id);
+    if (entry != NULL) {
+        int64_t now = clock_monotonic_ns();
+        int64_t until = now + (retry_after_ms > REST_MS ? retry_after_ms : REST_MS) * 1000000;
+        if (entry->rest_until_ns <= now) {
+            entry->window = (entry_window(entry) + 1) / 2;
+        }
+        entry->rest_until_ns = until > entry->rest_until_ns ? until : entry->rest_until_ns;
     }
     pthread_mutex_unlock(&pace->lock);
 }
@@ -114,11 +172,29 @@ size_t pace_report_bytes(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_
     return bytes;
 }
 
-void pace_too_large(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE], size_t reports) {
+static void entry_halve(struct pace_entry *entry, size_t reports) {
+    size_t half = reports > 1 ? reports / 2 : 1;
+    if (entry->max_reports == 0 || half < entry->max_reports) {
+        entry->max_reports = half;
+    }
+}
+
+void pace_too_much(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE], size_t reports) {
     pthread_mutex_lock(&pace->lock);
     struct pace_entry *entry = entry_find(pace, task_id);
     if (entry != NULL) {
-        entry->max_reports = reports > 1 ? reports / 2 : 1;
+        entry_halve(entry, reports);
+        entry->ceiling = reports;
+        entry->ceiling_until_ns = clock_monotonic_ns() + (int64_t)PACE_CEILING_S * 1000000000;
+    }
+    pthread_mutex_unlock(&pace->lock);
+}
+
+void pace_split(struct pace *pace, const uint8_t task_id[STORE_TASK_ID_SIZE], size_t reports) {
+    pthread_mutex_lock(&pace->lock);
+    struct pace_entry *entry = entry_find(pace, task_id);
+    if (entry != NULL) {
+        entry_halve(entry, reports);
     }
     pthread_mutex_unlock(&pace->lock);
 }

@@ -120,6 +120,7 @@ static struct status answer_error(const struct http_client_response *response, s
     bool may_change = http_status_may_change(response->status);
     answer->outcome = may_change ? PEER_FAILED : PEER_REFUSED;
     answer->problem = code_of_http_status(response->status);
+    answer->busy = response->status == 429 || response->status == 503;
     struct problem problem = {0};
     if (response->body.len <= PROBLEM_MAX &&
         status_ok(problem_decode(buffer_span(&response->body), arena, &problem)) && !may_change &&
@@ -180,6 +181,7 @@ struct status peer_answer_read(struct aggregator *aggregator, const struct serve
     if (!status_ok(response->outcome)) {
         answer.outcome = PEER_FAILED;
         answer.problem = response->outcome.code;
+        answer.busy = response->outcome.code == STATUS_TIMEOUT;
         answer.reason = printable(response->reason, arena);
         *out = answer;
         return OK;

@@ -46,6 +46,7 @@ struct peer_answer {
     const char *location;     /* of the resource, if the answer names one that may be
                                * asked; else NULL */
     int64_t retry_after_ms;   /* -1 if the answer doesn't say */
+    bool busy;                /* FAILED: since it has too much to do, or took too long */
     enum status_code problem; /* REFUSED: the DAP error that it names, or NOT_FOUND,
                                * TOO_LARGE or BAD_REQUEST. FAILED: PEER_FAILED, TIMEOUT,
                                * UNAUTHORIZED, .. */

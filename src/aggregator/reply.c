@@ -7,9 +7,15 @@
 
 static bool is_worth_a_retry(int http_status) { return http_status == 429 || http_status == 503; }
 
+/* What the database refuses it may take later, when there is room or a server
+ * again. */
+static int http_status_of(enum status_code code) {
+    return code == STATUS_STORE || code == STATUS_IO ? 503 : status_http(code);
+}
+
 void reply_problem(struct arena *arena, const struct problem *problem, struct reply *out) {
     struct buffer text = BUFFER_INIT;
-    int http_status = problem->status != 0 ? problem->status : status_http(problem->code);
+    int http_status = problem->status != 0 ? problem->status : http_status_of(problem->code);
     *out = (struct reply){.http_status = http_status,
                           .retry_after_s = is_worth_a_retry(http_status) ? REPLY_BUSY_RETRY_S : 0,
                           .authenticate = http_status == 401};

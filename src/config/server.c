@@ -93,7 +93,8 @@ static const struct schema_field limits_fields[] = {
      .initial = "1GiB", .min = MIB, .max = UINT64_C(1) << 40,
      .doc = "Memory that all request bodies may hold together."},
     {.name = "upload_bytes", .kind = SCHEMA_SIZE, .offset = AT(limits.upload_bytes) - AT(limits),
-     .initial = "32MiB", .min = 4096, .max = UINT64_C(1) << 30, .doc = "Body of one upload."},
+     .initial = "1GiB", .min = 4096, .max = UINT64_C(1) << 40,
+     .doc = "Body of one upload. It is taken in parts, so memory doesn't bound it."},
     {.name = "job_bytes", .kind = SCHEMA_SIZE, .offset = AT(limits.job_bytes) - AT(limits),
      .initial = "64MiB", .min = 4096, .max = UINT64_C(1) << 30,
      .doc = "Body of one aggregation job."},
@@ -135,7 +136,9 @@ static const struct schema_field aggregator_fields[] = {
     AGGREGATOR(clock_skew, "5m", SECONDS, DAYS, "How far ahead of our clock a report's time may be."),
     AGGREGATOR(upload_delay, "0", 0, SECONDS, "How long a lone upload waits for others to share its commit."),
     AGGREGATOR(job_poll, "200ms", MS, 3600 * SECONDS, "How often the leader looks for work."),
-    AGGREGATOR(lease, "10m", SECONDS, DAYS, "How long a job stays with the process that took it."),
+    AGGREGATOR(lease, "1m", SECONDS, DAYS,
+               "How long work that a process took stays its own when it no longer says\n"
+               "that it lives. Replicas' clocks must agree much better than that."),
     AGGREGATOR(gc_interval, "1m", SECONDS / 10, DAYS, "How often expired data is deleted."),
     {.name = NULL},
 };

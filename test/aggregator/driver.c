@@ -87,7 +87,8 @@ Test(driver, abandons_when_refused_at_once) { abandons(step_refuse); }
 Test(driver, sends_less_after_too_much) {
     begin("aggregation_jobs", STEPS(step_413));
     collect_all();
-    cr_assert_eq(script.count, 1 + (REPORTS + 1) / 2); /* two at a time */
+    /* Two at a time, or the rest at once after the first that went well. */
+    cr_assert(script.count == 1 + (REPORTS + 1) / 2 || script.count == 3, "%u", script.count);
     finish();
 }
 

@@ -2,6 +2,7 @@
 #include "aggregator/leader_pace.h"
 
 #include <criterion/criterion.h>
+#include <unistd.h>
 
 /* A task can't take more than its part of the leader. */
 
@@ -53,5 +54,77 @@ Test(pace, remembers_what_a_report_takes) {
     pace_set_report_bytes(&pace, busy, 321);
     cr_assert_eq(pace_report_bytes(&pace, busy), 321);
     cr_assert_eq(pace_report_bytes(&pace, other), 0);
+    pace_release(&pace);
+}
+
+/* A helper that is busy gets fewer jobs at a time, and then again more. */
+Test(pace, halves_for_a_busy_helper) {
+    pace_init(&pace);
+    begin(busy, PACE_JOBS_PER_TASK / 2);
+    pace_busy(&pace, busy, -1);
+    pace_busy(&pace, busy, -1); /* the same moment, told by another job */
+    cr_assert_not(pace_task_may_start(&pace, busy)); /* it rests */
+    usleep(1100000);
+    cr_assert_not(pace_task_may_start(&pace, busy)); /* half of them run already */
+    cr_assert(pace_task_may_start(&pace, other));
+    pace_succeeded(&pace, busy, 10);
+    cr_assert(pace_task_may_start(&pace, busy));
+    begin(busy, 1);
+    cr_assert_not(pace_task_may_start(&pace, busy));
+    for (int i = 0; i < PACE_JOBS_PER_TASK; i++) {
+        pace_succeeded(&pace, busy, 10);
+    }
+    begin(busy, PACE_JOBS_PER_TASK / 2 - 2);
+    cr_assert(pace_task_may_start(&pace, busy));
+    begin(busy, 1);
+    cr_assert_not(pace_task_may_start(&pace, busy));
+    pace_release(&pace);
+}
+
+Test(pace, rests_for_as_long_as_it_is_told) {
+    pace_init(&pace);
+    begin(busy, 1);
+    pace_busy(&pace, busy, 2000);
+    usleep(1500000);
+    cr_assert_not(pace_task_may_start(&pace, busy));
+    usleep(600000);
+    cr_assert(pace_task_may_start(&pace, busy));
+    pace_release(&pace);
+}
+
+/* Jobs shrink when they are too much, and grow again, but not as far. */
+Test(pace, finds_the_size_that_goes_well) {
+    pace_init(&pace);
+    begin(busy, 1);
+    cr_assert_eq(pace_max_reports(&pace, busy), SIZE_MAX);
+    pace_too_much(&pace, busy, 1000);
+    cr_assert_eq(pace_max_reports(&pace, busy), 500);
+    pace_too_much(&pace, busy, 500);
+    cr_assert_eq(pace_max_reports(&pace, busy), 250);
+    pace_succeeded(&pace, busy, 100); /* not as large as it might have been */
+    cr_assert_eq(pace_max_reports(&pace, busy), 250);
+    pace_succeeded(&pace, busy, 250);
+    cr_assert_eq(pace_max_reports(&pace, busy), 500 - 500 / 8);
+    pace_succeeded(&pace, busy, 438);
+    cr_assert_eq(pace_max_reports(&pace, busy), 500 - 500 / 8);
+    pace_split(&pace, other, 8); /* unknown: nothing to do */
+    cr_assert_eq(pace_max_reports(&pace, other), SIZE_MAX);
+    pace_release(&pace);
+}
+
+/* A job that was split to find what the helper minds is soon as large as ever. */
+Test(pace, forgets_a_split) {
+    pace_init(&pace);
+    begin(busy, 1);
+    cr_assert_not(pace_has_succeeded(&pace, busy));
+    pace_split(&pace, busy, 3);
+    pace_split(&pace, busy, 1);
+    cr_assert_eq(pace_max_reports(&pace, busy), 1);
+    for (size_t size = 1; size <= 100000; size *= 2) {
+        cr_assert_eq(pace_max_reports(&pace, busy), size);
+        pace_succeeded(&pace, busy, size);
+    }
+    cr_assert_eq(pace_max_reports(&pace, busy), SIZE_MAX);
+    cr_assert(pace_has_succeeded(&pace, busy));
     pace_release(&pace);
 }

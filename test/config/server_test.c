@@ -60,7 +60,7 @@ Test(server, paths_are_taken_from_the_files_folder) {
     cr_assert_null(config.admin.address);
     cr_assert_eq(server_config_kem(&config), 0x20);
     cr_assert_eq(server_config_aead(&config), 1);
-    cr_assert_eq(config.limits.upload_bytes, 32 << 20);
+    cr_assert_eq(config.limits.upload_bytes, 1 << 30);
 }
 
 Test(server, plain_http_beyond_this_machine_must_be_asked_for) {
