@@ -12,7 +12,7 @@
 
 /* Sharding and verification of batches, in ns a report, each step by itself. */
 
-enum { BATCH_DEFAULT = 256, REPEATS_MIN = 5 };
+enum { BATCH_DEFAULT = 256, REPEATS_MIN = 10 };
 /* A batch is smaller where its leader shares would be more than this. */
 static const size_t LEADER_BYTES_MAX = 64 * 1024 * 1024;
 static const double TIME_MIN_NS = 3e8;
@@ -56,9 +56,11 @@ static void repeat(struct measured *measured) {
     measure_units(run->vdaf, &measured->unit);
     const double started = bench_now_ns();
     for (int i = 0; i < REPEATS_MIN || bench_now_ns() - started < TIME_MIN_NS; i++) {
+        run->whole = i % 2 == 0;
         run_helper(run);
         run_leader(run);
     }
+    run->whole = false;
     const double sharding = bench_now_ns();
     for (int i = 0; i < 2 || bench_now_ns() - sharding < TIME_MIN_NS / 4; i++) {
         run_shard(run, SHARD, sharded(run));

@@ -40,6 +40,7 @@ struct run {
     struct span *shares;                /* verifier shares of both, report by report */
     uint32_t *buckets;
     uint8_t *agg_share[2];
+    bool whole; /* time the totals, and not the steps that they are made of */
     size_t memory[2];              /* bytes that a batch holds after verify_init */
     struct bench_min steps[STEPS]; /* of all `count` reports, or as many as were sharded */
 };
@@ -50,7 +51,7 @@ void run_must(struct status status);
 void run_init(struct run *run, const struct vdaf *vdaf, size_t count);
 void run_release(struct run *run);
 
-/* Each times its steps. The leader waits between verify_init and verify_next;
+/* Each times its steps, or its total if run->whole. The leader waits between verify_init and verify_next;
  * its total is what it does itself. */
 void run_leader(struct run *run);
 void run_helper(struct run *run);
