@@ -216,8 +216,10 @@ struct status ca_start(struct ca *ca) {
 }
 
 void ca_stop(struct ca *ca) {
-    work_queue_stop(ca->validate);
-    work_queue_stop(ca->work);
+    if (ca->work != NULL && ca->validate != NULL) {
+        work_queue_stop(ca->validate);
+        work_queue_stop(ca->work);
+    }
 }
 
 void ca_free(struct ca *ca) {

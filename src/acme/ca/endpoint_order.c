@@ -33,8 +33,9 @@ static struct status derive_state(struct store_tx *tx, struct ca_exchange *x,
 
 struct status ca_order_view(struct store_tx *tx, struct ca_exchange *x, const struct ca_id *id,
                             struct ca_order_view *out) {
-    *out = (struct ca_order_view){.problem = NULL};
-    TRY(ca_order_get(tx, x->arena, id, &out->order));
+    struct ca_order order;
+    TRY(ca_order_get(tx, x->arena, id, &order)); /* `id` may be that in `out` */
+    *out = (struct ca_order_view){.order = order};
     out->problem = out->order.problem;
     if (out->order.state != CA_ORDER_PENDING) {
         return OK;

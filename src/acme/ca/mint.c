@@ -63,6 +63,15 @@ static struct status describe(const struct ca_template *template, struct span de
     return arena_copy(arena, der, &out->der);
 }
 
+/* A while ago, but not before the issuer was valid. */
+static int64_t first_second(const struct ca_mint *mint, const struct ca_profile *profile,
+                            int64_t now) {
+    int64_t first = now - ca_profile_backdate_s(profile);
+    int64_t issuer;
+    bool known = ca_time_seconds(X509_get0_notBefore(mint->issuers[0].certificate), &issuer);
+    return known && issuer > first ? issuer : first;
+}
+
 struct status ca_mint_certificate(const struct ca_mint *mint, const struct ca_profile *profile,
                                   EVP_PKEY *key, const struct acme_identifier identifiers[],
                                   size_t count, int64_t now, struct arena *arena,
@@ -75,7 +84,7 @@ struct status ca_mint_certificate(const struct ca_mint *mint, const struct ca_pr
         .key = key,
         .identifiers = identifiers,
         .identifier_count = count,
-        .not_before = now - ca_profile_backdate_s(profile),
+        .not_before = first_second(mint, profile, now),
     };
     struct status status;
     TRY_GOTO(status, ca_serial_new(template.serial), exit);

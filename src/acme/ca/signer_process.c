@@ -241,7 +241,11 @@ static bool warm_up(struct process *p, uint8_t log_key[CA_LOG_KEY_SIZE]) {
            EVP_DigestSign(context, signature, &signature_len, (const uint8_t *)text, 1) == 1;
     EVP_MD_CTX_free(context);
     buffer_release(&out);
-    return warm;
+    /* The C library reads the time zone when it first works out a date. */
+    const X509 *issuer = p->config->issuers[0].certificate;
+    int64_t seconds;
+    return warm && ca_time_seconds(X509_get0_notBefore(issuer), &seconds) &&
+           ca_key_good(X509_get0_pubkey(issuer), text);
 }
 
 _Noreturn void signer_process_run(const struct ca_signer_config *config, int fd) {
