@@ -26,33 +26,55 @@ done:
     return status;
 }
 
-static struct status seal_share(const struct moiety_client *client,
-                                const struct recipient *recipient, enum role role,
-                                struct span input_share, struct span aad, struct arena *arena,
-                                struct hpke_ciphertext *out) {
+/* A report on its way: what is sealed to the leader and to the helper. */
+struct draft {
+    struct report report;
+    struct hpke_seal_item *sealed[2];
+};
+
+static struct status draft_share(const struct recipient *recipient, enum role role,
+                                 struct span input_share, struct span aad, struct arena *arena,
+                                 struct hpke_seal_item *out) {
     struct span plaintext;
     TRY(make_plaintext(input_share, arena, &plaintext));
-    out->config_id = recipient->config.id;
-    return hpke_seal(client->provider, &recipient->config, input_share_info(role), aad, plaintext,
-                     arena, &out->enc, &out->payload);
+    *out = (struct hpke_seal_item){.config = &recipient->config,
+                                   .info = input_share_info(role),
+                                   .aad = aad,
+                                   .plaintext = plaintext};
+    return OK;
 }
 
-static struct status encode_report(const struct moiety_client *client, const uint8_t id[16],
-                                   uint64_t time, const struct shard_output *shares,
-                                   struct arena *arena, struct buffer *out) {
-    struct report report = {
+static struct status draft_init(const struct moiety_client *client, const uint8_t id[16],
+                                uint64_t time, const struct shard_output *shares,
+                                struct arena *arena, struct draft *draft) {
+    struct report *report = &draft->report;
+    *report = (struct report){
         .report_metadata = {.time = time},
         .public_share = shares->public_share,
     };
-    memcpy(report.report_metadata.report_id.bytes, id, 16);
+    memcpy(report->report_metadata.report_id.bytes, id, 16);
     struct span aad;
-    TRY(input_share_aad_make(&client->task, &report.report_metadata, report.public_share, arena,
+    TRY(input_share_aad_make(&client->task, &report->report_metadata, report->public_share, arena,
                              &aad));
-    TRY(seal_share(client, &client->leader, ROLE_LEADER, shares->input_shares[0], aad, arena,
-                   &report.leader_encrypted_input_share));
-    TRY(seal_share(client, &client->helper, ROLE_HELPER, shares->input_shares[1], aad, arena,
-                   &report.helper_encrypted_input_share));
-    return report_encode(&report, out);
+    TRY(draft_share(&client->leader, ROLE_LEADER, shares->input_shares[0], aad, arena,
+                    draft->sealed[0]));
+    return draft_share(&client->helper, ROLE_HELPER, shares->input_shares[1], aad, arena,
+                       draft->sealed[1]);
+}
+
+static struct hpke_ciphertext ciphertext_of(const struct recipient *recipient,
+                                            const struct hpke_seal_item *sealed) {
+    return (struct hpke_ciphertext){.config_id = recipient->config.id,
+                                    .enc = sealed->enc,
+                                    .payload = sealed->ciphertext};
+}
+
+static struct status draft_encode(const struct moiety_client *client, struct draft *draft,
+                                  struct buffer *out) {
+    struct report *report = &draft->report;
+    report->leader_encrypted_input_share = ciphertext_of(&client->leader, draft->sealed[0]);
+    report->helper_encrypted_input_share = ciphertext_of(&client->helper, draft->sealed[1]);
+    return report_encode(report, out);
 }
 
 /* Fresh randomness and report IDs, which are the VDAF's nonces, for `count`
@@ -91,22 +113,43 @@ static struct moiety_report *report_new(const uint8_t id[16]) {
     return report;
 }
 
+/* All shares for the leader come first, then all for the helper: what they are
+ * sealed with is then derived once for each. */
+static struct status seal_chunk(const struct moiety_client *client,
+                                const struct shard_input inputs[],
+                                const struct shard_output outputs[], size_t count, uint64_t time,
+                                struct arena *arena, struct draft drafts[]) {
+    struct hpke_seal_item *sealed = ARENA_ARRAY(arena, struct hpke_seal_item, 2 * count);
+    if (sealed == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    for (size_t i = 0; i < count; i++) {
+        drafts[i].sealed[0] = &sealed[i];
+        drafts[i].sealed[1] = &sealed[count + i];
+        TRY(draft_init(client, inputs[i].nonce, time, &outputs[i], arena, &drafts[i]));
+    }
+    return hpke_seal_batch(client->provider, sealed, 2 * count, arena);
+}
+
 static struct status make_chunk(const struct moiety_client *client, const uint64_t values[],
                                 size_t count, uint64_t time, struct moiety_report *out[]) {
     struct shard_input inputs[CHUNK];
     struct shard_output outputs[CHUNK];
     struct arena arena = ARENA_INIT;
-    struct status status;
+    struct status status = OK;
+    struct draft *drafts = ARENA_ARRAY(&arena, struct draft, count);
+    if (drafts == NULL) {
+        return FAIL(NO_MEMORY);
+    }
     TRY_GOTO(status, shard_chunk(client, values, count, &arena, inputs, outputs), done);
+    TRY_GOTO(status, seal_chunk(client, inputs, outputs, count, time, &arena, drafts), done);
     for (size_t i = 0; i < count; i++) {
         out[i] = report_new(inputs[i].nonce);
         if (out[i] == NULL) {
             status = FAIL(NO_MEMORY);
             goto done;
         }
-        TRY_GOTO(status,
-                 encode_report(client, out[i]->id, time, &outputs[i], &arena, &out[i]->encoded),
-                 done);
+        TRY_GOTO(status, draft_encode(client, &drafts[i], &out[i]->encoded), done);
     }
 done:
     arena_release(&arena);

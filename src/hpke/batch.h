@@ -7,8 +7,8 @@
 #include "moiety/provider.h"
 
 /*
- * What a provider table may have besides (`batch`), so that opening many
- * ciphertexts costs less than opening each by itself. Only the servers' table
+ * What a provider table may have besides (`batch`), so that sealing and
+ * opening many costs less than each by itself. Only the servers' table
  * has one; without it the same is done by the table's other functions.
  *
  * All functions may be called from several threads at once, and return 0 on

@@ -33,28 +33,81 @@ done:
     return status;
 }
 
-struct status dhkem_encap(const struct moiety_provider *provider, uint16_t kem_id,
-                          struct span public_key, uint8_t enc[DHKEM_PUBLIC_MAX],
-                          uint8_t shared[KDF_SIZE]) {
+static struct status encap_exchange(const struct moiety_provider *provider,
+                                    struct dhkem_encap *item) {
     uint8_t ephemeral[DHKEM_PRIVATE_SIZE] = {0};
-    uint8_t dh[32] = {0};
-    struct kdf_key no_salt;
     struct status status = OK;
-    if (public_key.len != hpke_public_key_size(kem_id)) {
-        return FAIL(INVALID_ARGUMENT);
-    }
-    TRY(kdf_key_init(provider, SPAN_EMPTY, &no_salt));
-    if (provider->keypair(kem_id, ephemeral, enc) != 0) {
+    if (provider->keypair(item->kem_id, ephemeral, item->enc) != 0) {
         status = FAIL(CRYPTO);
-    } else if (provider->dh(kem_id, ephemeral, public_key.data, dh) != 0) {
+    } else if (provider->dh(item->kem_id, ephemeral, item->public_key.data, item->shared) != 0) {
         status = FAIL(INVALID_ARGUMENT);
-    } else {
-        status = extract_and_expand(provider, &no_salt, kem_id, dh, span_of(enc, public_key.len),
-                                    public_key, shared);
     }
     secret_wipe(ephemeral, sizeof(ephemeral));
-    secret_wipe(dh, sizeof(dh));
     return status;
+}
+
+/* The same of all that are `chosen`, X25519 at once. */
+static struct status encap_exchange_together(const struct moiety_provider *provider,
+                                             struct dhkem_encap *const chosen[], size_t count) {
+    static const uint8_t base_point[32] = {9}; /* RFC 7748, section 4.1 */
+    uint8_t ephemeral[DHKEM_ENCAP_MAX][DHKEM_PRIVATE_SIZE], products[DHKEM_ENCAP_MAX][32];
+    const uint8_t *scalars[DHKEM_ENCAP_MAX], *points[DHKEM_ENCAP_MAX];
+    bool good[DHKEM_ENCAP_MAX];
+    struct status status = OK;
+    if (provider->random(ephemeral, count * DHKEM_PRIVATE_SIZE) != 0) {
+        return FAIL(CRYPTO);
+    }
+    for (size_t i = 0; i < count; i++) {
+        scalars[i] = ephemeral[i];
+        points[i] = base_point;
+    }
+    provider->batch->x25519(products, good, scalars, points, count);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(chosen[i]->enc, products[i], 32);
+        points[i] = chosen[i]->public_key.data;
+    }
+    provider->batch->x25519(products, good, scalars, points, count);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(chosen[i]->shared, products[i], 32);
+        status = good[i] ? status : FAIL(INVALID_ARGUMENT);
+    }
+    secret_wipe(ephemeral, sizeof(ephemeral));
+    secret_wipe(products, sizeof(products));
+    return status;
+}
+
+/* One alone would leave the other lanes to padding. */
+static bool goes_together(const struct moiety_provider *provider, uint16_t kem_id, size_t count) {
+    return provider->batch != NULL && provider->batch->x25519 != NULL && count > 1 &&
+           kem_id == MOIETY_KEM_X25519_HKDF_SHA256;
+}
+
+struct status dhkem_encap_batch(const struct moiety_provider *provider,
+                                struct dhkem_encap items[], size_t count) {
+    struct dhkem_encap *together[DHKEM_ENCAP_MAX];
+    size_t together_count = 0;
+    struct kdf_key no_salt;
+    TRY(kdf_key_init(provider, SPAN_EMPTY, &no_salt));
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].public_key.len != hpke_public_key_size(items[i].kem_id)) {
+            return FAIL(INVALID_ARGUMENT);
+        }
+        if (goes_together(provider, items[i].kem_id, count)) {
+            together[together_count++] = &items[i];
+        } else {
+            TRY(encap_exchange(provider, &items[i]));
+        }
+    }
+    if (together_count > 0) {
+        TRY(encap_exchange_together(provider, together, together_count));
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct dhkem_encap *item = &items[i];
+        TRY(extract_and_expand(provider, &no_salt, item->kem_id, item->shared,
+                               span_of(item->enc, item->public_key.len), item->public_key,
+                               item->shared));
+    }
+    return OK;
 }
 
 /* X25519 of those of the items that are `chosen`, all at once. */
@@ -77,7 +130,6 @@ static void x25519_together(const struct moiety_provider *provider, struct dhkem
 
 static void dh_batch(const struct moiety_provider *provider, struct dhkem_decap items[],
                      size_t count) {
-    const bool lanes = provider->batch != NULL && provider->batch->x25519 != NULL;
     struct dhkem_decap *together[DHKEM_DECAP_MAX];
     size_t together_count = 0;
     for (size_t i = 0; i < count; i++) {
@@ -87,8 +139,7 @@ static void dh_batch(const struct moiety_provider *provider, struct dhkem_decap 
         if (item->enc.len != item->key->public_key_len) {
             continue;
         }
-        /* One alone would leave the other lanes to padding. */
-        if (lanes && count > 1 && kem_id == MOIETY_KEM_X25519_HKDF_SHA256) {
+        if (goes_together(provider, kem_id, count)) {
             together[together_count++] = item;
         } else {
             item->good =

@@ -14,11 +14,19 @@ struct dhkem_id {
 };
 struct dhkem_id dhkem_id(uint16_t kem_id);
 
-/* Encap: `enc` has the size of a public key. INVALID_ARGUMENT if the
- * provider refuses the recipient's public key. */
-struct status dhkem_encap(const struct moiety_provider *provider, uint16_t kem_id,
-                          struct span public_key, uint8_t enc[DHKEM_PUBLIC_MAX],
-                          uint8_t shared[KDF_SIZE]);
+/* Encap of several, X25519 together. `enc` has the size of a public key.
+ * INVALID_ARGUMENT if a recipient's public key has the wrong size or is
+ * refused; CRYPTO. `shared` is to be wiped, after a failure too. */
+enum { DHKEM_ENCAP_MAX = 64 };
+struct dhkem_encap {
+    uint16_t kem_id;
+    struct span public_key;
+    uint8_t enc[DHKEM_PUBLIC_MAX]; /* out */
+    uint8_t shared[KDF_SIZE];      /* out */
+};
+struct status dhkem_encap_batch(const struct moiety_provider *provider,
+                                struct dhkem_encap items[],
+                                size_t count /* at most DHKEM_ENCAP_MAX */);
 
 /* Decap of several, X25519 together. `good` is false if `enc` has the wrong
  * size or is refused, or if the provider fails. Nothing else in the project

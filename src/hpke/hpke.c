@@ -91,40 +91,80 @@ static const uint8_t *data_of(struct span bytes) {
     return bytes.len > 0 ? bytes.data : empty;
 }
 
+static struct status seal_encapsulated(const struct moiety_provider *provider,
+                                       const struct schedule *schedule,
+                                       const struct dhkem_encap *encap, struct arena *arena,
+                                       struct hpke_seal_item *item) {
+    const struct span aad = item->aad, plaintext = item->plaintext;
+    uint8_t *sealed = arena_alloc(arena, plaintext.len + TAG_SIZE, 1);
+    struct message_keys keys;
+    if (sealed == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    struct status status = schedule_keys(provider, schedule, encap->shared, &keys);
+    if (status_ok(status) &&
+        provider->aead_seal(schedule->suite.aead_id, keys.key, keys.nonce, data_of(aad), aad.len,
+                            data_of(plaintext), plaintext.len, sealed) != 0) {
+        status = FAIL(CRYPTO);
+    }
+    item->ciphertext = span_of(sealed, plaintext.len + TAG_SIZE);
+    secret_wipe(&keys, sizeof(keys));
+    return status_ok(status) ? arena_copy(arena, span_of(encap->enc, encap->public_key.len),
+                                          &item->enc)
+                             : status;
+}
+
+static struct status seal_group(const struct moiety_provider *provider,
+                                struct hpke_seal_item items[], size_t count,
+                                struct arena *arena) {
+    struct dhkem_encap encap[DHKEM_ENCAP_MAX];
+    struct schedule schedule = {.suite = {0}};
+    struct status status;
+    for (size_t i = 0; i < count; i++) {
+        encap[i].kem_id = items[i].config->suite.kem_id;
+        encap[i].public_key = items[i].config->public_key;
+    }
+    TRY_GOTO(status, dhkem_encap_batch(provider, encap, count), done);
+    for (size_t i = 0; i < count; i++) {
+        const struct hpke_suite suite = items[i].config->suite;
+        if (!schedule_fits(&schedule, suite, items[i].info)) {
+            TRY_GOTO(status, schedule_init(provider, suite, items[i].info, &schedule), done);
+        }
+        TRY_GOTO(status, seal_encapsulated(provider, &schedule, &encap[i], arena, &items[i]),
+                 done);
+    }
+done:
+    secret_wipe(encap, sizeof(encap));
+    return status;
+}
+
+struct status hpke_seal_batch(const struct moiety_provider *provider,
+                              struct hpke_seal_item items[], size_t count, struct arena *arena) {
+    for (size_t i = 0; i < count; i++) {
+        if (!hpke_suite_supported(items[i].config->suite)) {
+            return FAIL(UNSUPPORTED_ALGORITHM);
+        }
+        if (items[i].plaintext.len > SIZE_MAX - TAG_SIZE) {
+            return FAIL(INVALID_ARGUMENT);
+        }
+    }
+    for (size_t i = 0; i < count; i += DHKEM_ENCAP_MAX) {
+        const size_t left = count - i;
+        TRY(seal_group(provider, items + i, left < DHKEM_ENCAP_MAX ? left : DHKEM_ENCAP_MAX,
+                       arena));
+    }
+    return OK;
+}
+
 struct status hpke_seal(const struct moiety_provider *provider, const struct hpke_config *config,
                         struct span info, struct span aad, struct span plaintext,
                         struct arena *arena, struct span *enc, struct span *ciphertext) {
-    if (!hpke_suite_supported(config->suite)) {
-        return FAIL(UNSUPPORTED_ALGORITHM);
-    }
-    if (plaintext.len > SIZE_MAX - TAG_SIZE) {
-        return FAIL(INVALID_ARGUMENT);
-    }
-    uint8_t *encapsulated = arena_alloc(arena, DHKEM_PUBLIC_MAX, 1);
-    uint8_t *sealed = arena_alloc(arena, plaintext.len + TAG_SIZE, 1);
-    if (encapsulated == NULL || sealed == NULL) {
-        return FAIL(NO_MEMORY);
-    }
-    uint8_t shared[KDF_SIZE];
-    struct message_keys keys;
-    struct schedule schedule;
-    struct status status;
-    TRY_GOTO(status,
-             dhkem_encap(provider, config->suite.kem_id, config->public_key, encapsulated, shared),
-             done);
-    TRY_GOTO(status, schedule_init(provider, config->suite, info, &schedule), done);
-    TRY_GOTO(status, schedule_keys(provider, &schedule, shared, &keys), done);
-    if (provider->aead_seal(config->suite.aead_id, keys.key, keys.nonce, data_of(aad), aad.len,
-                            data_of(plaintext), plaintext.len, sealed) != 0) {
-        status = FAIL(CRYPTO);
-        goto done;
-    }
-    *enc = span_of(encapsulated, config->public_key.len);
-    *ciphertext = span_of(sealed, plaintext.len + TAG_SIZE);
-done:
-    secret_wipe(shared, sizeof(shared));
-    secret_wipe(&keys, sizeof(keys));
-    return status;
+    struct hpke_seal_item item = {
+        .config = config, .info = info, .aad = aad, .plaintext = plaintext};
+    TRY(hpke_seal_batch(provider, &item, 1, arena));
+    *enc = item.enc;
+    *ciphertext = item.ciphertext;
+    return OK;
 }
 
 /* What opening a batch needs from item to item. */

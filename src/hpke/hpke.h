@@ -65,6 +65,19 @@ struct status hpke_seal(const struct moiety_provider *provider, const struct hpk
                         struct span info, struct span aad, struct span plaintext,
                         struct arena *arena, struct span *enc, struct span *ciphertext);
 
+/* SealBase for a batch, which costs less than one by one where the provider has
+ * lanes. Fails as hpke_seal() does, for all of them. */
+struct hpke_seal_item {
+    const struct hpke_config *config;
+    struct span info;
+    struct span aad;
+    struct span plaintext;
+    struct span enc;        /* out; means nothing after a failure */
+    struct span ciphertext; /* out; likewise */
+};
+struct status hpke_seal_batch(const struct moiety_provider *provider,
+                              struct hpke_seal_item items[], size_t count, struct arena *arena);
+
 /*
  * OpenBase for a batch. Each item carries its own key, so keys and tasks mix.
  * Opening is the larger cost of small reports, which is why it takes many at
