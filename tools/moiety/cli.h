@@ -39,6 +39,7 @@ int db_migrate_main(int argc, char **argv);
 int db_reseal_main(int argc, char **argv);
 int db_rotate_key_main(int argc, char **argv);
 int db_check_main(int argc, char **argv);
+int db_restored_main(int argc, char **argv);
 int ca_init_main(int argc, char **argv);
 int ca_serve_main(int argc, char **argv);
 int ca_eab_add_main(int argc, char **argv);

@@ -42,6 +42,7 @@ static const struct cli_command commands[] = {
     {"db", "reseal", "wrap the data keys under the first wrapping key", db_reseal_main},
     {"db", "rotate-key", "seal what is new under a fresh data key", db_rotate_key_main},
     {"db", "check", "open the database and read what it holds", db_check_main},
+    {"db", "restored", "make a restored backup safe to serve", db_restored_main},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
