@@ -83,23 +83,20 @@ static void run_polynomials(const struct field_kernel *field) {
     check(field, 2 * CHUNK);
 }
 
-/* What decode(), sample() and differ() return is for their callers to reveal:
- * that it is secret until then is part of the check. */
+/* decode() and sample() reveal what they return, by the branch that is listed in
+ * valgrind.supp; what differ() returns is for its callers to reveal. */
 static void run_encodings(const struct field_kernel *field) {
     uint8_t *to[SIMD_LANES_MAX];
     const uint8_t *from[SIMD_LANES_MAX];
     for (unsigned lane = 0; lane < field->lanes; lane++) {
         from[lane] = to[lane] = bytes[lane];
     }
-    lane_mask masks[3];
-    masks[0] = field->decode(out, from, LENGTH);
+    (void)field->decode(out, from, LENGTH);
     check(field, LENGTH);
-    masks[1] = field->sample(out, a, LENGTH);
+    (void)field->sample(out, a, LENGTH);
     check(field, LENGTH);
-    masks[2] = field->differ(a, b);
-    for (int i = 0; i < 3; i++) {
-        must(secret_is_marked((const uint8_t *)&masks[i], 1), "a mask doesn't depend on secrets");
-    }
+    const lane_mask differing = field->differ(a, b);
+    must(secret_is_marked((const uint8_t *)&differing, 1), "differ() tells nothing");
     memset(bytes, 0, sizeof(bytes));
     field->encode(to, a, LENGTH);
     must(secret_is_marked(bytes[0], LENGTH * field->encoded_size), "encode() gives no secrets");

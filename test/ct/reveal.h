@@ -13,8 +13,9 @@
  *     2^32 (Field64) or 2^59 (Field128), and tells nothing of those kept.
  *   - Whether the measurement is in range at all, which the caller is told.
  *
- * Both are revealed in the functions' places by reveal.c: those that the lanes'
- * kernels give, those that redraw a lane one by one, and the types' check().
+ * Both are revealed where functions return them: by reveal.c for the kernels'
+ * sample() and for the redrawing of a lane number by number, by shard.c for the
+ * types' check(). sample() branches on its own verdict: valgrind.supp.
  */
 
 /* Has every sample of a lane be drawn again, which is otherwise too rare. */

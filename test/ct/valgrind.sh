@@ -13,7 +13,7 @@ command -v valgrind >/dev/null || {
 }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-valgrind -q --error-exitcode=99 "$1" >"$log" 2>&1
+valgrind -q --error-exitcode=99 --suppressions="$(dirname "$0")/valgrind.supp" "$1" >"$log" 2>&1
 status=$?
 cat "$log"
 if [ $# -eq 1 ]; then
