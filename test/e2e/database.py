@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A PostgreSQL server of a test's own, which it may kill."""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+CLUSTER = pathlib.Path(__file__).parents[1] / "store" / "postgres_cluster"
+NOT_INSTALLED = 77
+# What a kill of the process can lose is the same with fsync as without.
+SETTINGS = ("fsync = off", "shared_buffers = 64MB", "max_connections = 300")
+
+
+class Postgres:
+    def __init__(self, *databases):
+        # A short path, since a socket lies there.
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="moiety-pg-"))
+        started = subprocess.run([CLUSTER, "start", self.folder, *SETTINGS], check=False)
+        if started.returncode == NOT_INSTALLED:
+            shutil.rmtree(self.folder)
+            raise unittest.SkipTest("PostgreSQL is not installed")
+        started.check_returncode()
+        for name in databases:
+            self.ask(f"CREATE DATABASE {name}")
+
+    def url(self, database):
+        return f"postgresql://moiety@/{database}?host={self.folder}"
+
+    def ask(self, query, database="postgres"):
+        psql = shutil.which("psql") or sorted(pathlib.Path("/usr/lib/postgresql").glob(
+            "*/bin/psql"))[-1]
+        return subprocess.run([psql, "-XAtq", self.url(database), "-c", query], check=True,
+                              text=True, stdout=subprocess.PIPE).stdout.strip()
+
+    def kill(self):
+        """kill -9 of the postmaster; the others end when they see it."""
+        pid = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+
+    def restart(self):
+        for _ in range(60):
+            if subprocess.run([CLUSTER, "restart", self.folder], check=False,
+                              stderr=subprocess.DEVNULL).returncode == 0:
+                return
+            time.sleep(0.5)  # processes of the dead one are still there
+        raise AssertionError((self.folder / "log").read_text()[-5000:])
+
+    def stop(self):
+        subprocess.run([CLUSTER, "stop", self.folder], check=False)
