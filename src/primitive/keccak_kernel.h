@@ -82,6 +82,15 @@ static void permute(uint64_t state[]) {
     }
 }
 
+static void begin(uint64_t state[], const uint64_t words[], size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        lane_store(state + i * LANES, lane_splat(words[i]));
+    }
+    for (size_t i = n; i < KECCAK_WORDS; i++) {
+        lane_store(state + i * LANES, lane_splat(0));
+    }
+}
+
 static inline void xor_word(uint64_t state[], size_t word, lane a) {
     lane_store(state + word * LANES, lane_xor(lane_load(state + word * LANES), a));
 }
@@ -117,6 +126,7 @@ const struct keccak_kernel KERNEL_NAME(keccak) = {
     .type = LANE_TYPE,
     .lanes = LANES,
     .permute = permute,
+    .begin = begin,
     .absorb = absorb,
     .absorb_same = absorb_same,
     .gather = words_gather,

@@ -6,20 +6,6 @@
 
 #include "primitive/little_endian.h"
 
-void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kernel) {
-    sponge->kernel = kernel;
-    sponge->at = 0;
-    memset(sponge->state, 0, KECCAK_WORDS * kernel->lanes * sizeof(uint64_t));
-}
-
-static uint64_t *word_of(struct turboshake *sponge, size_t byte, unsigned lane) {
-    return &sponge->state[byte / 8 * sponge->kernel->lanes + lane];
-}
-
-static void xor_byte(struct turboshake *sponge, size_t at, unsigned lane, uint8_t byte) {
-    *word_of(sponge, at, lane) ^= (uint64_t)byte << (8 * (at % 8));
-}
-
 /* Bytes as words, little-endian, the last one filled up with zeros. */
 static void load_words(uint64_t words[], const uint8_t *data, size_t len) {
     for (; len >= 8; len -= 8, data += 8) {
@@ -30,6 +16,29 @@ static void load_words(uint64_t words[], const uint8_t *data, size_t len) {
         memcpy(last, data, len);
         *words = load_le64(last);
     }
+}
+
+void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kernel) {
+    turboshake_init_same(sponge, kernel, NULL, 0);
+}
+
+void turboshake_init_same(struct turboshake *sponge, const struct keccak_kernel *kernel,
+                          const void *data, size_t len) {
+    assert(len < KECCAK_RATE);
+    uint64_t words[KECCAK_RATE / 8];
+    words[0] = 0; /* GCC doesn't see that none is read if none was filled */
+    load_words(words, data, len);
+    sponge->kernel = kernel;
+    sponge->at = len;
+    kernel->begin(sponge->state, words, (len + 7) / 8);
+}
+
+static uint64_t *word_of(struct turboshake *sponge, size_t byte, unsigned lane) {
+    return &sponge->state[byte / 8 * sponge->kernel->lanes + lane];
+}
+
+static void xor_byte(struct turboshake *sponge, size_t at, unsigned lane, uint8_t byte) {
+    *word_of(sponge, at, lane) ^= (uint64_t)byte << (8 * (at % 8));
 }
 
 void turboshake_absorb_words(struct turboshake *sponge, const uint64_t words[], size_t len) {

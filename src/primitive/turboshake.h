@@ -27,6 +27,9 @@ struct turboshake {
 };
 
 void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kernel);
+/* The same, and absorbs less than a rate of bytes that are the same in every lane. */
+void turboshake_init_same(struct turboshake *sponge, const struct keccak_kernel *kernel,
+                          const void *data, size_t len);
 
 /* data[l] has `len` bytes for lane l. */
 void turboshake_absorb(struct turboshake *sponge, const uint8_t *const data[], size_t len);

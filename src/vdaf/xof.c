@@ -17,36 +17,37 @@ static bool same_ctx(const struct kernels *kernels, const struct xof_input *inpu
     return true;
 }
 
-/* What all lanes have in common: the tag, if its end is the same too, and the
- * seed's length. */
+/* Starts the sponge with what comes before the seed: the tag, in one piece if the
+ * context is the same in all lanes, and the seed's length. */
 static void absorb_tag(struct turboshake *sponge, const struct kernels *kernels,
                        const struct xof_input *input) {
     enum { HEAD = 2 + XOF_PREFIX_SIZE };
     const size_t dst_len = input->prefix_len + input->ctx_len;
-    const uint8_t seed_size = XOF_SEED_SIZE;
-    uint8_t tag[KECCAK_RATE] = {(uint8_t)dst_len, (uint8_t)(dst_len >> 8)};
-    memcpy(tag + 2, input->prefix, XOF_PREFIX_SIZE);
+    uint8_t tag[KECCAK_RATE - 1];
     size_t len = 2 + input->prefix_len;
+    tag[0] = (uint8_t)dst_len;
+    tag[1] = (uint8_t)(dst_len >> 8);
+    memcpy(tag + 2, input->prefix, XOF_PREFIX_SIZE);
     const bool same = same_ctx(kernels, input);
     if (same && input->ctx_len < sizeof(tag) - HEAD) {
         memcpy(tag + len, input->ctx[0], input->ctx_len);
         len += input->ctx_len;
-        tag[len++] = seed_size;
-        turboshake_absorb_same(sponge, tag, len);
+        tag[len++] = XOF_SEED_SIZE;
+        turboshake_init_same(sponge, kernels->keccak, tag, len);
         return;
     }
-    turboshake_absorb_same(sponge, tag, len);
+    turboshake_init_same(sponge, kernels->keccak, tag, len);
     if (same) {
         turboshake_absorb_same(sponge, input->ctx[0], input->ctx_len);
     } else {
         turboshake_absorb(sponge, input->ctx, input->ctx_len);
     }
-    turboshake_absorb_same(sponge, &seed_size, sizeof(seed_size));
+    tag[0] = XOF_SEED_SIZE;
+    turboshake_absorb_same(sponge, tag, 1);
 }
 
 void xof_start(struct turboshake *sponge, const struct kernels *kernels,
                const struct xof_input *input) {
-    turboshake_init(sponge, kernels->keccak);
     absorb_tag(sponge, kernels, input);
     const bool nonces = input->nonce != NULL;
     const size_t len = XOF_SEED_SIZE + input->binder_len + (nonces ? XOF_NONCE_SIZE : 0);
