@@ -53,10 +53,12 @@ static void channel_wait(ares_channel channel, int64_t deadline) {
     ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
     struct pollfd polled[ARES_GETSOCK_MAXNUM];
     nfds_t count = 0;
-    int bits = ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
+    /* The library's macros shift into the sign. */
+    unsigned bits = (unsigned)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        short events = (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
-                               (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+        bool reads = (bits >> i & 1) != 0;
+        bool writes = (bits >> (i + ARES_GETSOCK_MAXNUM) & 1) != 0;
+        short events = (short)((reads ? POLLIN : 0) | (writes ? POLLOUT : 0));
         if (events != 0) {
             polled[count++] = (struct pollfd){sockets[i], events, 0};
         }
