@@ -522,4 +522,28 @@ struct status store_watermark_get(struct store_tx *tx, const uint8_t task_id[STO
 struct status store_expire(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
                            int64_t ended_before, size_t max, size_t *deleted);
 
+/* ---- After a restore (restored.c) ------------------------------------------- */
+
+/* What a task had that is not counted any more. */
+struct store_restored {
+    uint64_t reports;    /* waiting or in a job */
+    uint64_t jobs;
+    uint64_t aggregated; /* in batches that had not been collected */
+};
+/*
+ * Makes a task safe to serve in a database that was put back to an earlier state,
+ * which has forgotten the IDs committed since. Before any server runs on it:
+ * deletes waiting reports and jobs, fails pending resources, closes every batch,
+ * and moves the watermark to `epoch`, whatever jobs there were. `horizon` is a
+ * report time that no report can have reached while the forgotten time lasted
+ * (now, and the clock skew that is allowed). In a task whose batches are intervals
+ * all before it is closed, so reports from then on can be taken at once, and
+ * `epoch` may be its own; in others nothing tells old reports from new ones but
+ * their epoch, so `epoch` must be the one after it. Doing it again is harmless.
+ * INVALID_ARGUMENT for a horizon of 0 or from 2^63 on.
+ */
+struct status store_task_restored(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                                  bool by_interval, uint64_t horizon, uint64_t epoch,
+                                  struct store_restored *out);
+
 #endif
