@@ -13,7 +13,7 @@
 #include "hpke/provider/default.h"
 #include "moiety/provider_openssl.h"
 
-enum { LADDERS = 64, REPEATS = 300, ROUNDS = 200 };
+enum { LADDERS = 64, REPEATS = 300, ROUNDS = 200, MESSAGE_MAX = 256 };
 
 double unit_ladder_ns(const struct x25519_kernel *kernel) {
     static uint8_t keys[2][LADDERS][X25519_SIZE], out[LADDERS][X25519_SIZE];
@@ -73,6 +73,85 @@ double unit_aead_ns(size_t len, size_t aad_len) {
     free(sealed);
     free(opened);
     free(aad);
+    return min.least / ROUNDS;
+}
+
+double unit_hmac_ns(size_t len) {
+    const struct moiety_provider_batch *batch = hpke_provider_default()->batch;
+    const uint8_t secret[32] = {1}, message[MESSAGE_MAX] = {0};
+    const uint8_t *const parts[] = {message};
+    struct bench_min min = {0};
+    struct hmac_key key;
+    uint8_t out[32];
+    if (batch->hmac_absorb_key(secret, sizeof(secret), &key) != 0) {
+        abort();
+    }
+    for (int repeat = 0; repeat < REPEATS; repeat++) {
+        bench_start(&min);
+        for (int round = 0; round < ROUNDS; round++) {
+            if (batch->hmac_sha256(&key, parts, &len, 1, out) != 0) {
+                abort();
+            }
+        }
+        bench_stop(&min);
+    }
+    return min.least / ROUNDS;
+}
+
+static void evp_hmac(const EVP_MAC_CTX *keyed, const uint8_t *message, size_t len) {
+    uint8_t out[32];
+    size_t out_len;
+    EVP_MAC_CTX *context = EVP_MAC_CTX_dup(keyed);
+    if (context == NULL || EVP_MAC_update(context, message, len) != 1 ||
+        EVP_MAC_final(context, out, &out_len, sizeof(out)) != 1) {
+        abort();
+    }
+    EVP_MAC_CTX_free(context);
+}
+
+double peer_evp_hmac_ns(size_t len) {
+    const uint8_t secret[32] = {1}, message[MESSAGE_MAX] = {0};
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+                                 OSSL_PARAM_construct_end()};
+    struct bench_min min = {0};
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *keyed = EVP_MAC_CTX_new(mac);
+    if (EVP_MAC_init(keyed, secret, sizeof(secret), params) != 1) {
+        abort();
+    }
+    for (int repeat = 0; repeat < REPEATS; repeat++) {
+        bench_start(&min);
+        for (int round = 0; round < ROUNDS; round++) {
+            evp_hmac(keyed, message, len);
+        }
+        bench_stop(&min);
+    }
+    EVP_MAC_CTX_free(keyed);
+    EVP_MAC_free(mac);
+    return min.least / ROUNDS;
+}
+
+double peer_evp_aead_ns(size_t len, size_t aad_len) {
+    const uint8_t key[16] = {1}, nonce[12] = {2}, bytes[MESSAGE_MAX] = {0};
+    uint8_t out[MESSAGE_MAX], tag[16];
+    struct bench_min min = {0};
+    int written;
+    for (int repeat = 0; repeat < REPEATS; repeat++) {
+        bench_start(&min);
+        for (int round = 0; round < ROUNDS; round++) {
+            EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+            if (EVP_EncryptInit_ex(context, EVP_aes_128_gcm(), NULL, key, nonce) != 1 ||
+                EVP_EncryptUpdate(context, NULL, &written, bytes, (int)aad_len) != 1 ||
+                EVP_EncryptUpdate(context, out, &written, bytes, (int)len) != 1 ||
+                EVP_EncryptFinal_ex(context, out, &written) != 1 ||
+                EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, sizeof(tag), tag) != 1) {
+                abort();
+            }
+            EVP_CIPHER_CTX_free(context);
+        }
+        bench_stop(&min);
+    }
     return min.least / ROUNDS;
 }
 

@@ -21,9 +21,15 @@ double unit_ladder_ns(const struct x25519_kernel *kernel); /* a lane */
 double unit_hash_block_ns(void);
 /* AES-128-GCM of `len` bytes with `aad_len` more in a context used again. */
 double unit_aead_ns(size_t len, size_t aad_len);
+/* HMAC-SHA256 of `len` bytes under a key that was absorbed before. */
+double unit_hmac_ns(size_t len);
 
 /* Single X25519 of others. */
 double peer_libsodium_ns(void);
 double peer_openssl_ns(void);
+/* The same HMAC and AEAD by EVP as it is mostly used: an EVP_MAC context that is
+ * copied with its key in it, and a cipher context for each message. */
+double peer_evp_hmac_ns(size_t len);
+double peer_evp_aead_ns(size_t len, size_t aad_len);
 
 #endif
