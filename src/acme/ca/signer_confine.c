@@ -14,8 +14,8 @@ static const int allowed[] = {
     SCMP_SYS(futex),         SCMP_SYS(getrandom),     SCMP_SYS(clock_gettime),
     SCMP_SYS(gettimeofday),  SCMP_SYS(time),          SCMP_SYS(getpid),
     SCMP_SYS(gettid),        SCMP_SYS(rt_sigreturn),  SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(sched_yield),   SCMP_SYS(restart_syscall), SCMP_SYS(exit),
-    SCMP_SYS(exit_group),
+    SCMP_SYS(sched_yield),   SCMP_SYS(restart_syscall), SCMP_SYS(sigaltstack),
+    SCMP_SYS(exit),          SCMP_SYS(exit_group),
 };
 
 static bool allow_on(scmp_filter_ctx filter, int call, int fd) {
