@@ -27,13 +27,13 @@ from database import Postgres
 from pair import MOIETY, Server, moiety
 import proxy
 
-LEASE_S = 3
-EXTRA = f"aggregator:\n  job_poll: 50ms\n  lease: {LEASE_S}s\nlog:\n  level: warn\n"
+EXTRA = "aggregator:\n  job_poll: 50ms\n  lease: {}s\nlog:\n  level: warn\n"
 BUCKETS = 500
 
 
 class Chaos:
-    def __init__(self, folder, leaders, helpers, seed):
+    def __init__(self, folder, leaders, helpers, seed, lease_s=3):
+        self.lease_s = lease_s
         self.folder = pathlib.Path(folder)
         self.random = random.Random(seed)
         self.log = collections.Counter()
@@ -50,7 +50,7 @@ class Chaos:
 
     def make_side(self, name, count):
         key = os.urandom(32).hex()
-        return [Server(self.folder / f"{name}{i}", extra=EXTRA, key=key,
+        return [Server(self.folder / f"{name}{i}", extra=EXTRA.format(self.lease_s), key=key,
                        database=self.database.url(name)) for i in range(count)]
 
     def servers(self):
@@ -78,7 +78,7 @@ class Chaos:
         server = self.random.choice(self.servers())
         process = server.process
         process.send_signal(signal.SIGSTOP)
-        threading.Timer(self.random.uniform(1, 2) * LEASE_S, process.send_signal,
+        threading.Timer(self.random.uniform(1, 2) * self.lease_s, process.send_signal,
                         [signal.SIGCONT]).start()
 
     def kill_database(self):
@@ -170,6 +170,7 @@ def main():
     parser.add_argument("--helpers", type=int, default=2)
     parser.add_argument("--reports", type=int, default=50000)
     parser.add_argument("--faults", type=int, default=100)
+    parser.add_argument("--lease", type=int, default=3, help="seconds; moietyd's default is 60")
     parser.add_argument("--pause", type=float, default=0.6, help="seconds between faults")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--keep", help="a folder for everything, to look into")
@@ -179,7 +180,7 @@ def main():
         if options.keep:
             folder = options.keep
             os.makedirs(folder)
-        chaos = Chaos(folder, options.leaders, options.helpers, options.seed)
+        chaos = Chaos(folder, options.leaders, options.helpers, options.seed, options.lease)
         began = time.monotonic()
         complaints = ["the run did not end"]
         try:
