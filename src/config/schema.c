@@ -328,10 +328,30 @@ static void check_keys(struct loader *loader, const struct place *place,
     }
 }
 
+/* Whether a section is one word that a key of it stands for, which is then set. */
+static bool load_word(const struct schema_field fields[], const yaml_node_t *node, void *out) {
+    bool known = false;
+    for (const struct schema_field *field = fields; field->name != NULL; field++) {
+        if (node->type == YAML_SCALAR_NODE && field->word &&
+            strcmp((const char *)node->data.scalar.value, field->name) == 0) {
+            *(bool *)((char *)out + field->offset) = known = true;
+        }
+    }
+    for (const struct schema_field *field = fields; known && field->name != NULL; field++) {
+        if (field->kind == SCHEMA_LINE) {
+            *(size_t *)((char *)out + field->offset) = node_line(node);
+        }
+    }
+    return known;
+}
+
 static void load_fields(struct loader *loader, const struct place *place,
                         const struct schema_field fields[], yaml_node_t *node, void *out) {
     char found[128];
     load_defaults(loader, fields, out);
+    if (load_word(fields, node, out)) {
+        return;
+    }
     if (node->type != YAML_MAPPING_NODE) {
         mistake(loader, place, node, "expected a section of keys, found %s",
                 found_text(node, found));

@@ -54,6 +54,8 @@ struct schema_field {
     const char *const *choices;        /* CHOICE; ends with NULL */
     const struct schema_field *fields; /* SECTION, SECTIONS; ends with a NULL name */
     size_t size;                       /* SECTIONS: of one struct */
+    bool word;                         /* BOOL: its name alone may stand for its whole section,
+                                        * which sets it: `tls: acme` */
     const char *doc;                   /* one or more sentences; lines end with \n */
 };
 

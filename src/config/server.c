@@ -19,11 +19,20 @@ static const char *const aead_words[] = {"aes-128-gcm", "aes-256-gcm", "chacha20
 static const char *const level_words[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const format_words[] = {"text", "json", NULL};
 
+/* In the order of ACME's enum challenge_type. */
+static const char *const challenge_words[] = {"http-01", "dns-01", "tls-alpn-01", "dns-account-01",
+                                              "dns-persist-01", NULL};
+enum { CHALLENGE_HTTP_01, CHALLENGE_TLS_ALPN_01 = 2 };
+static const char *const key_words[] = {"p256", "p384", NULL};
+
 static const struct schema_field tls_fields[] = {
-    {.name = "certificate", .kind = SCHEMA_PATH, .offset = TLS(certificate), .required = true,
+    {.name = "acme", .kind = SCHEMA_BOOL, .offset = TLS(acme), .initial = "false", .word = true,
+     .doc = "Serve the certificate that the section acme below obtains, instead of\n"
+            "files. `tls: acme` says so in short."},
+    {.name = "certificate", .kind = SCHEMA_PATH, .offset = TLS(certificate),
      .example = "server.pem", .doc = "The certificate chain, leaf first (PEM)."},
-    {.name = "key", .kind = SCHEMA_PATH, .offset = TLS(key), .required = true,
-     .example = "server.key", .doc = "Its private key (PEM)."},
+    {.name = "key", .kind = SCHEMA_PATH, .offset = TLS(key), .example = "server.key",
+     .doc = "Its private key (PEM)."},
     {.name = "client_ca", .kind = SCHEMA_PATH, .offset = TLS(client_ca), .example = "peers-ca.pem",
      .doc = "Whom client certificates must come from (PEM)."},
     {.name = "client_certificate", .kind = SCHEMA_CHOICE, .offset = TLS(client_certificate),
@@ -63,6 +72,50 @@ static const struct schema_field peers_fields[] = {
      .doc = "Talk plain HTTP to a peer on another machine. Tokens then cross the\n"
             "network in the clear."},
     {.name = "line", .kind = SCHEMA_LINE, .offset = AT(peers.line) - AT(peers)},
+    {.name = NULL},
+};
+
+#define ACME(member) (AT(acme.member) - AT(acme))
+
+static const struct schema_field acme_fields[] = {
+    {.name = "names", .kind = SCHEMA_STRINGS, .offset = ACME(names), .required = true,
+     .example = "dap.example.org",
+     .doc = "What the certificate is for: DNS names, also with *. in front, and\n"
+            "addresses."},
+    {.name = "folder", .kind = SCHEMA_PATH, .offset = ACME(folder), .required = true,
+     .example = "acme", .doc = "Where the account's key and the certificate are kept; its owner's\n"
+                               "alone."},
+    {.name = "directory", .kind = SCHEMA_STRING, .offset = ACME(directory),
+     .initial = "https://acme-v02.api.letsencrypt.org/directory",
+     .doc = "The CA's ACME directory. Using it agrees to its terms."},
+    {.name = "ca", .kind = SCHEMA_PATH, .offset = ACME(ca), .example = "root.pem",
+     .doc = "Whom the CA's own TLS certificate must come from (PEM); left out: the\n"
+            "system's list."},
+    {.name = "contacts", .kind = SCHEMA_STRINGS, .offset = ACME(contacts),
+     .example = "mailto:ops@example.org", .doc = "Whom the CA may tell of trouble."},
+    {.name = "challenge", .kind = SCHEMA_CHOICE, .offset = ACME(challenge),
+     .choices = challenge_words, .initial = "tls-alpn-01",
+     .doc = "How to show that the names are ours. tls-alpn-01 is answered by the\n"
+            "listeners with tls: acme, one of which must be reached at port 443;\n"
+            "http-01 by every listener without TLS, one at port 80; the others by\n"
+            "the hook. Wildcards need one of the latter."},
+    {.name = "http", .kind = SCHEMA_STRING, .offset = ACME(http), .example = "0.0.0.0:80",
+     .doc = "A listener that answers http-01 and nothing else."},
+    {.name = "hook", .kind = SCHEMA_PATH, .offset = ACME(hook), .example = "set-dns-record",
+     .doc = "The program that sets and removes DNS records, called as\n"
+            "PROGRAM present|clean TYPE NAME RECORD VALUE."},
+    {.name = "profile", .kind = SCHEMA_STRING, .offset = ACME(profile), .example = "shortlived",
+     .doc = "One of the CA's profiles; left out: its default."},
+    {.name = "chain", .kind = SCHEMA_STRING, .offset = ACME(chain), .example = "Example Root X1",
+     .doc = "Of the chains that the CA offers, one with an issuer of this common\n"
+            "name."},
+    {.name = "key", .kind = SCHEMA_CHOICE, .offset = ACME(key_kind), .choices = key_words,
+     .initial = "p256", .doc = "The kind of key that certificates are for."},
+    {.name = "eab_kid", .kind = SCHEMA_STRING, .offset = ACME(eab_kid), .example = "aggregator-1",
+     .doc = "External account binding, where the CA asks for it: the key's name."},
+    {.name = "eab_key", .kind = SCHEMA_PATH, .offset = ACME(eab_key), .example = "eab.key",
+     .doc = "And a file with the key itself, in base64url."},
+    {.name = "line", .kind = SCHEMA_LINE, .offset = ACME(line)},
     {.name = NULL},
 };
 
@@ -174,6 +227,10 @@ static const struct schema_field fields[] = {
      .doc = "A listener of its own for /metrics, /healthz and /readyz."},
     {.name = "peers", .kind = SCHEMA_SECTION, .offset = AT(peers), .fields = peers_fields,
      .doc = "How this server, as a leader, reaches the helpers of its tasks."},
+    {.name = "acme", .kind = SCHEMA_SECTION, .offset = AT(acme), .fields = acme_fields,
+     .doc = "A certificate that looks after itself (RFC 8555): obtained at the first\n"
+            "start, renewed when the CA wants it, put into use without closing a\n"
+            "connection. For the listeners that say tls: acme."},
     {.name = "threads", .kind = SCHEMA_SECTION, .offset = AT(threads), .fields = threads_fields},
     {.name = "limits", .kind = SCHEMA_SECTION, .offset = AT(limits), .fields = limits_fields},
     {.name = "timeouts", .kind = SCHEMA_SECTION, .offset = AT(timeouts), .fields = timeouts_fields},
@@ -247,11 +304,17 @@ static void check_listener(struct checker *checker, const struct server_listener
                  listener->address);
         return;
     }
-    if (!loopback && listener->tls.certificate == NULL && !listener->allow_plain_http) {
+    const struct server_tls *tls = &listener->tls;
+    if (!loopback && tls->line == 0 && !listener->allow_plain_http) {
         COMPLAIN(checker, listener->line,
                  "%s can be reached from other machines, so it needs a tls section, or "
                  "allow_plain_http: true if a proxy in front ends TLS",
                  listener->address);
+    }
+    if (tls->line != 0 && (tls->certificate != NULL || tls->key != NULL) == tls->acme) {
+        COMPLAIN(checker, tls->line, "tls: expected certificate and key, or acme");
+    } else if ((tls->certificate == NULL) != (tls->key == NULL)) {
+        COMPLAIN(checker, tls->line, "tls: certificate and key go together");
     }
     if (listener->tls.client_certificate != 0 && listener->tls.client_ca == NULL) {
         COMPLAIN(checker, listener->tls.line,
@@ -261,6 +324,44 @@ static void check_listener(struct checker *checker, const struct server_listener
     if (listener->tls.client_certificate == 0 && listener->tls.client_ca != NULL) {
         COMPLAIN(checker, listener->tls.line,
                  "client_ca has no effect without client_certificate: optional or required");
+    }
+}
+
+bool server_config_uses_acme(const struct server_config *config) {
+    const struct server_listener *listeners = config->listen.items;
+    bool used = config->admin.tls.acme;
+    for (size_t i = 0; i < config->listen.count; i++) {
+        used = used || listeners[i].tls.acme;
+    }
+    return used;
+}
+
+static void check_acme(struct checker *checker, const struct server_config *config) {
+    const bool used = server_config_uses_acme(config);
+    const uint64_t challenge = config->acme.challenge;
+    const bool served = challenge == CHALLENGE_HTTP_01 || challenge == CHALLENGE_TLS_ALPN_01;
+    bool loopback;
+    if (used && config->acme.line == 0) {
+        COMPLAIN(checker, 0, "a listener says tls: acme, which needs a section acme");
+    }
+    if (!used || config->acme.line == 0) {
+        return;
+    }
+    if (config->acme.names.count == 0) {
+        COMPLAIN(checker, config->acme.line, "acme.names: expected at least one name");
+    }
+    if (!served && config->acme.hook == NULL) {
+        COMPLAIN(checker, config->acme.line, "acme.challenge: %s needs acme.hook",
+                 challenge_words[challenge]);
+    }
+    if ((config->acme.eab_kid == NULL) != (config->acme.eab_key == NULL)) {
+        COMPLAIN(checker, config->acme.line, "acme: eab_kid and eab_key go together");
+    }
+    if (config->acme.http != NULL && !address_read(config->acme.http, &loopback)) {
+        COMPLAIN(checker, config->acme.line,
+                 "acme.http: expected a numeric address and a port such as 0.0.0.0:80, found "
+                 "\"%s\"",
+                 config->acme.http);
     }
 }
 
@@ -292,6 +393,7 @@ static void check_server(struct checker *checker, const struct server_config *co
     if ((config->peers.certificate == NULL) != (config->peers.key == NULL)) {
         COMPLAIN(checker, config->peers.line, "peers: certificate and key go together");
     }
+    check_acme(checker, config);
     check_base_path(checker, config);
 }
 

@@ -11,7 +11,8 @@
  * sizes bytes. Strings live in the arena that the file was loaded into.
  */
 struct server_tls {
-    const char *certificate; /* NULL: no TLS */
+    bool acme;               /* the certificate that server_config's `acme` obtains */
+    const char *certificate; /* a file; NULL: no TLS, or by ACME */
     const char *key;
     const char *client_ca;
     uint64_t client_certificate; /* enum http_client_certificate of net */
@@ -39,6 +40,14 @@ struct server_config {
         bool allow_plain_http;
         size_t line;
     } peers;
+
+    struct {
+        const char *directory, *ca, *folder, *http, *hook, *profile, *chain, *eab_kid, *eab_key;
+        struct schema_strings names, contacts;
+        uint64_t challenge; /* index of the table's choices, as enum challenge_type less one */
+        uint64_t key_kind;  /* 0: P-256, 1: P-384 */
+        size_t line;
+    } acme;
 
     struct {
         uint64_t loops, workers, queue;
@@ -75,6 +84,9 @@ struct status server_config_load(const char *path, struct arena *arena, struct s
 
 /* The commented sample: every key, what it means and its default. */
 struct status server_config_sample(struct buffer *out);
+
+/* Whether some listener serves the certificate of the acme section. */
+bool server_config_uses_acme(const struct server_config *config);
 
 /* The algorithms chosen, as RFC 9180 numbers them. */
 uint16_t server_config_kem(const struct server_config *config);

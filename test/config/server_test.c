@@ -95,6 +95,38 @@ Test(server, mistakes_across_keys) {
 }
 
 /* The sample in docs/ is the table's, and is a configuration itself. */
+#define ACME_LISTENER HEAD "listen: [{address: \"0.0.0.0:443\", tls: acme}]\n"
+
+Test(server, tls_by_acme_is_said_in_a_word) {
+    struct server_config config;
+    cr_assert(status_ok(load(ACME_LISTENER "acme: {names: [a.example], folder: acme}\n", &config)),
+              "%.*s", (int)errors.len, (const char *)errors.data);
+    cr_assert(server_config_uses_acme(&config));
+    cr_assert_eq(config.acme.challenge, 2); /* tls-alpn-01 */
+    cr_assert(status_ok(load(HEAD "listen: [{address: \"127.0.0.1:0\"}]\n", &config)));
+    cr_assert_not(server_config_uses_acme(&config));
+}
+
+Test(server, tls_is_by_files_or_by_acme) {
+    expect_mistake(ACME_LISTENER, "needs a section acme");
+    expect_mistake(ACME_LISTENER "acme: {names: [], folder: a}\n", "at least one name");
+    expect_mistake(ACME_LISTENER "acme: {names: [a.example], folder: a, challenge: dns-01}\n",
+                   "dns-01 needs acme.hook");
+    expect_mistake(ACME_LISTENER "acme: {names: [a.example], folder: a, eab_kid: k}\n",
+                   "eab_kid and eab_key go together");
+    expect_mistake(ACME_LISTENER "acme: {names: [a.example], folder: a, http: \"x:80\"}\n",
+                   "acme.http: expected a numeric address");
+    expect_mistake(HEAD "listen: [{address: \"127.0.0.1:1\", tls: files}]\n",
+                   "expected a section of keys");
+    expect_mistake(HEAD "listen: [{address: \"127.0.0.1:1\", tls: {client_ca: c}}]\n",
+                   "expected certificate and key, or acme");
+    expect_mistake(HEAD "listen: [{address: \"127.0.0.1:1\", tls: {certificate: c}}]\n",
+                   "certificate and key go together");
+    expect_mistake(
+        HEAD "listen: [{address: \"127.0.0.1:1\", tls: {acme: true, certificate: c, key: k}}]\n",
+        "expected certificate and key, or acme");
+}
+
 Test(server, sample) {
     struct buffer sample = BUFFER_INIT;
     struct server_config config;

@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/log.h"
-#include "wire/base64url.h"
 
 struct cert_options cert_options = {.directory = CERT_DIRECTORY, .folder = "."};
 
@@ -31,19 +29,7 @@ bool cert_split(struct arena *arena, const char *list, const char *const **items
 }
 
 static bool read_eab_key(struct arena *arena, struct span *key) {
-    enum { EAB_FILE_MAX = 4096 };
-    struct span text;
-    struct status status = file_read(cert_options.eab_key, EAB_FILE_MAX, arena, &text);
-    while (status_ok(status) && text.len > 0 && text.data[text.len - 1] <= ' ') {
-        text.len--;
-    }
-    /* Some CAs pad it, which base64url of JOSE does not. */
-    while (status_ok(status) && text.len > 0 && text.data[text.len - 1] == '=') {
-        text.len--;
-    }
-    if (status_ok(status)) {
-        status = base64url_decode_any(arena, text, key);
-    }
+    struct status status = account_read_eab_key(cert_options.eab_key, arena, key);
     return status_ok(status) || (cli_fail_status(status, "%s", cert_options.eab_key), false);
 }
 

@@ -98,6 +98,11 @@ static struct status make_routers(struct moietyd *d) {
     TRY(router_new(&d->router));
     TRY(admin_mount_probes(d, d->router));
     TRY(aggregator_add_routes(d->aggregator, d->router));
+    if (d->certificate != NULL) {
+        TRY(certificate_mount(d->certificate, d->router));
+        TRY(router_new(&d->acme_router));
+        TRY(certificate_mount(d->certificate, d->acme_router));
+    }
     TRY(router_new(&d->admin_router));
     TRY(admin_mount_probes(d, d->admin_router));
     return admin_mount_metrics(d, d->admin_router);
@@ -106,9 +111,10 @@ static struct status make_routers(struct moietyd *d) {
 static struct status listen_on(struct moietyd *d, const struct server_listener *listener,
                                struct router *router, const char *serves) {
     const struct server_config *c = d->config;
+    const char *pair = listener->tls.acme ? certificate_path(d->certificate) : NULL;
     const struct http_tls_config tls = {
-        .certificate_file = listener->tls.certificate,
-        .key_file = listener->tls.key,
+        .certificate_file = pair != NULL ? pair : listener->tls.certificate,
+        .key_file = pair != NULL ? pair : listener->tls.key,
         .client_ca_file = listener->tls.client_ca,
         .client_certificate = (enum http_client_certificate)listener->tls.client_certificate,
     };
@@ -136,6 +142,9 @@ static struct status listen_on(struct moietyd *d, const struct server_listener *
     if (failed(listener->address, status)) {
         return status;
     }
+    if (pair != NULL) {
+        certificate_serve(d->certificate, d->servers[d->server_count]);
+    }
     struct address bound = http_server_address(d->servers[d->server_count++]);
     address_format(&bound, text);
     log_event(LOG_INFO, "listening", LOG_STRING("address", text), LOG_STRING("serves", serves),
@@ -150,6 +159,10 @@ static struct status make_listeners(struct moietyd *d) {
     }
     if (d->config->admin.address != NULL) {
         TRY(listen_on(d, &d->config->admin, d->admin_router, "admin"));
+    }
+    if (d->certificate != NULL && d->config->acme.http != NULL) {
+        const struct server_listener challenges = {.address = d->config->acme.http};
+        TRY(listen_on(d, &challenges, d->acme_router, "acme challenges"));
     }
     return OK;
 }
@@ -166,13 +179,16 @@ bool moietyd_start(struct moietyd *d, const struct server_config *config) {
         failed("event loops can't be made",
                loop_group_new(&d->loops, (unsigned)config->threads.loops)) ||
         failed("the aggregator can't be made", make_aggregator(d)) ||
+        failed("the certificate can't be looked after", certificate_make(d)) ||
         failed("routes", make_routers(d)) ||
         failed("a listener can't be made", make_listeners(d)) ||
         failed("event loops can't start", loop_group_start(d->loops))) {
         return false;
     }
     d->started = true;
-    if (failed("the aggregator can't start", aggregator_start(d->aggregator))) {
+    if (failed("the aggregator can't start", aggregator_start(d->aggregator)) ||
+        (d->certificate != NULL &&
+         failed("the certificate can't be looked after", certificate_start(d->certificate)))) {
         return false;
     }
     atomic_store(&d->serving, true);
@@ -213,6 +229,7 @@ void moietyd_reload(struct moietyd *d) {
 
 void moietyd_stop(struct moietyd *d) {
     atomic_store(&d->serving, false);
+    certificate_stop(d->certificate);
     if (d->client != NULL) {
         http_client_stop(d->client);
     }
@@ -231,6 +248,8 @@ void moietyd_stop(struct moietyd *d) {
     }
     router_free(d->router);
     router_free(d->admin_router);
+    router_free(d->acme_router);
+    certificate_free(d->certificate);
     aggregator_free(d->aggregator);
     http_client_free(d->client);
     work_queue_free(d->queue);

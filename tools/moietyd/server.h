@@ -26,6 +26,8 @@ struct moietyd {
     struct router *admin_router; /* metrics and the probes */
     struct http_server *servers[LISTENERS_MAX];
     size_t server_count;
+    struct certificate *certificate; /* what ACME obtains; NULL: no listener uses it */
+    struct router *acme_router;      /* challenges alone */
     bool started; /* the loops run */
     char *cors_origins;
     atomic_bool serving; /* what /readyz says, with the aggregator's own answer */
@@ -44,6 +46,18 @@ void moietyd_stop(struct moietyd *d);
 
 /* The algorithms of HPKE keys that this server makes. */
 struct hpke_suite moietyd_suite(const struct server_config *config);
+
+/* certificate.c: the certificate that the acme section asks for, and whoever renews it. What
+ * goes wrong is logged. */
+struct status certificate_make(struct moietyd *d);
+const char *certificate_path(const struct certificate *certificate);
+/* Has http-01 answered by a router, and tls-alpn-01 by a listener. */
+struct status certificate_mount(struct certificate *certificate, struct router *router);
+void certificate_serve(struct certificate *certificate, struct http_server *server);
+struct status certificate_start(struct certificate *certificate);
+/* Before the listeners end, and after. NULL is allowed. */
+void certificate_stop(struct certificate *certificate);
+void certificate_free(struct certificate *certificate);
 
 /* admin.c: /healthz, /readyz and /metrics. */
 struct status admin_mount_probes(struct moietyd *d, struct router *router);

@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "acme/client/account.h"
 
+#include "base/file.h"
+#include "wire/base64url.h"
+
+struct status account_read_eab_key(const char *path, struct arena *arena, struct span *key) {
+    enum { EAB_FILE_MAX = 4096 };
+    struct span text;
+    TRY(file_read(path, EAB_FILE_MAX, arena, &text));
+    while (text.len > 0 && (text.data[text.len - 1] <= ' ' || text.data[text.len - 1] == '=')) {
+        text.len--;
+    }
+    return text.len > 0 ? base64url_decode_any(arena, text, key) : FAIL(INVALID_MESSAGE);
+}
+
 static json_t *contacts_json(const char *const *contacts, size_t count) {
     json_t *list = json_array();
     for (size_t i = 0; list != NULL && i < count; i++) {

@@ -13,6 +13,10 @@ struct account_wishes {
     bool existing_only;  /* NOT_FOUND or BAD_REQUEST rather than a new account */
 };
 
+/* Reads a MAC key from a file that holds it in base64url, with or without padding.
+ * INVALID_MESSAGE, and as file_read(). */
+struct status account_read_eab_key(const char *path, struct arena *arena, struct span *key);
+
 /* Registers, or finds the account that has this key; agrees to the terms. From
  * then on session->account_url is set and requests are signed in its name. */
 struct status account_register(struct session *session, const struct account_wishes *wishes);

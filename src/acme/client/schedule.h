@@ -25,10 +25,11 @@ int64_t schedule_in_window(const struct schedule_window *window, uint32_t random
 int64_t schedule_by_lifetime(const struct certificate_times *times, uint32_t random);
 
 /* How long to wait, in seconds, after the `failures`th failure in a row (from 1): a minute,
- * doubled each time up to a day, a fifth more or less by chance; but at most a
- * tenth of what the certificate has left (a minute if it has expired), and never below
- * what the server asked for by Retry-After. At least a second. */
-uint64_t schedule_retry(unsigned failures, int64_t remaining_s, uint64_t retry_after_s,
-                        uint32_t random);
+ * doubled each time up to a day, a fifth more or less by chance. But at most a tenth of
+ * what the certificate has left, or, when that is less, a quarter of an hour, which is a
+ * pace that CAs put up with; a hundredth of its life if it lives so shortly. `lifetime_s` is 0
+ * if there is no certificate. Never below what the server asked for by Retry-After, nor a second. */
+uint64_t schedule_retry(unsigned failures, int64_t remaining_s, int64_t lifetime_s,
+                        uint64_t retry_after_s, uint32_t random);
 
 #endif
