@@ -332,7 +332,7 @@ static struct status connection_open(struct sql_pool *pool, bool writer, struct 
 
 static struct status pragma_int(struct sql *sql, const char *text, int *out) {
     struct sql_cursor *cursor;
-    bool row;
+    bool row = false;
     TRY(sqlite_start(sql, text, NULL, 0, &cursor));
     struct status status = sqlite_next(cursor, &row);
     if (status_ok(status)) {

@@ -169,6 +169,24 @@ class Keys(PairTest):
         self.upload("k", [1] * 20)
         self.assertEqual(self.collect("k", "--last", "2h")[0]["values"], [40])
 
+    def test_a_restored_backup_counts_nothing_twice(self):
+        self.start()
+        self.make_task("r", "--vdaf", "count")
+        self.leader.stop()
+        database = self.leader.folder / "moiety.db"
+        backup = database.read_bytes()
+        self.leader.start()
+        self.upload("r", [1] * 20)
+        self.assertEqual(self.collect("r", "--last", "2h")[0]["values"], [20])
+        self.leader.stop()
+        database.write_bytes(backup)
+        moiety("db", "restored", "--config", self.leader.config, expect=1)
+        said = moiety("db", "restored", "--yes", "--config", self.leader.config)
+        self.assertIn("1 tasks are safe to serve", said)
+        self.leader.start()
+        said = self.upload("r", [1] * 20, expect=1)
+        self.assertIn("report_", said)
+
     def test_a_database_without_its_key_gives_no_secret_away(self):
         self.start()
         self.make_task("s", "--vdaf", "count")
