@@ -55,7 +55,8 @@ struct acme_issued {
 bool acme_issue(struct acme_client *client, const char *const names[], size_t count,
                 const char *profile, EVP_PKEY *key, struct acme_issued *out);
 
-/* Serves the key authorizations of `key` for any token, on any free port. */
+/* Serves the key authorizations of `key` for any token, at `*port`; 0 takes a free
+ * one and says which. */
 struct acme_responder;
 bool acme_responder_start(EVP_PKEY *key, struct acme_responder **out, uint16_t *port);
 void acme_responder_stop(struct acme_responder *responder);

@@ -43,8 +43,9 @@ bool acme_responder_start(EVP_PKEY *key, struct acme_responder **out, uint16_t *
     if (made) {
         struct http_server_config config = {.loops = responder->loops,
                                             .service = router_service(responder->router)};
-        made = status_ok(address_parse(&config.listen, "127.0.0.1:0")) &&
-               status_ok(http_server_new(&responder->server, &config)) &&
+        made = status_ok(address_parse(&config.listen, "127.0.0.1:0"));
+        address_set_port(&config.listen, *port);
+        made = made && status_ok(http_server_new(&responder->server, &config)) &&
                status_ok(loop_group_start(responder->loops));
     }
     if (!made) {

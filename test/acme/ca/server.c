@@ -31,7 +31,7 @@ static struct acme_responder *responder;
 static uint16_t free_port(void) {
     /* The URL has to be known before the server is made. */
     struct acme_responder *taken;
-    uint16_t port;
+    uint16_t port = 0;
     cr_assert(acme_responder_start(client.key, &taken, &port));
     acme_responder_stop(taken);
     return port;
@@ -64,7 +64,7 @@ static void setup(void) {
     static struct ca_issuer_files issuer;
     static const char *chain;
     const struct http_client_config config = {.user_agent = "test"};
-    uint16_t port;
+    uint16_t port = 0;
     log_configure(LOG_OFF, LOG_TEXT, 2);
     ca_fixture_init(&f);
     cr_assert(status_ok(http_client_new(&http, &config)));
