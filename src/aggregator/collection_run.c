@@ -159,6 +159,11 @@ static void collection_refused(struct collection *job, const struct peer_answer 
     if (job->polling && answer->problem == STATUS_NOT_FOUND) {
         job->note.location = SPAN_EMPTY;
     } else if (status_problem(answer->problem) != NULL) {
+        /* By now the batch is marked as collected: its reports are spent. */
+        collection_log(job, LOG_ERROR,
+                       "the helper refuses a frozen batch: its reports can't be collected again",
+                       answer->reason);
+        collection_count(job, "spent");
         collection_failed(job, answer->problem, answer->reason);
         return;
     }
