@@ -180,7 +180,7 @@ static struct status open_file(const char *path, FILE **out) {
 }
 
 struct status ca_key_load(const char *path, struct span passphrase, EVP_PKEY **out) {
-    FILE *file;
+    FILE *file = NULL;
     TRY(open_file(path, &file));
     EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, give_passphrase, &passphrase);
     fclose(file);
@@ -192,7 +192,7 @@ struct status ca_key_load(const char *path, struct span passphrase, EVP_PKEY **o
 }
 
 struct status ca_passphrase_load(const char *path, struct secret *out) {
-    FILE *file;
+    FILE *file = NULL;
     char line[256];
     TRY(open_file(path, &file));
     setvbuf(file, NULL, _IONBF, 0); /* no copy stays in a buffer of the library */
