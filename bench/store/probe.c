@@ -52,8 +52,17 @@ static int64_t postgres_int(PGconn *connection, const char *sql) {
     return value;
 }
 
+/* The store's own parameter comes last, and libpq doesn't know it. */
+static PGconn *postgres_connect(const char *url) {
+    const char *own = strstr(url, "&prepared=");
+    char *conninfo = own != NULL ? strndup(url, (size_t)(own - url)) : strdup(url);
+    PGconn *connection = conninfo != NULL ? PQconnectdb(conninfo) : NULL;
+    free(conninfo);
+    return connection;
+}
+
 static struct probe postgres_probe(const char *url) {
-    PGconn *connection = PQconnectdb(url);
+    PGconn *connection = postgres_connect(url);
     struct probe probe = {.cpu_s = own_cpu()};
     if (PQstatus(connection) != CONNECTION_OK) {
         die(PQerrorMessage(connection));
