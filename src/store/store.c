@@ -104,29 +104,28 @@ static struct status version_read(struct store_tx *tx, void *argument) {
     return tx->store->driver->version_get(tx->sql, argument);
 }
 
-/* One step a transaction; the version is read inside it, since another process
- * may be migrating too. */
-static struct status migrate_step(struct store_tx *tx, void *argument) {
+/* All steps in one transaction, so that nobody meets a version in between, and
+ * with the version read inside it, since another process may be migrating too. */
+static struct status migrate_run(struct store_tx *tx, void *argument) {
     const struct store *store = tx->store;
     int newest = version_newest(store);
     int *version = argument;
-    int before;
-    TRY(store->driver->version_get(tx->sql, &before));
-    if (before < newest) {
-        TRY(store->driver->script(tx->sql, store->migrations[before].script));
-        TRY(store->driver->version_set(tx->sql, before + 1));
+    int at;
+    TRY(store->driver->version_get(tx->sql, &at));
+    for (; at < newest; at++) {
+        TRY(store->driver->script(tx->sql, store->migrations[at].script));
+        TRY(store->driver->version_set(tx->sql, at + 1));
     }
-    *version = before < newest ? before + 1 : before;
+    *version = at;
     return OK;
 }
 
 static struct status migrate(struct store *store, struct migration *migration) {
     TRY(store_run(store, STORE_READ, version_read, &migration->from));
     migration->to = migration->from;
-    while (migration->to < version_newest(store)) {
-        TRY(store_run(store, STORE_WRITE, migrate_step, &migration->to));
-    }
-    return OK;
+    return migration->from < version_newest(store)
+               ? store_run(store, STORE_WRITE, migrate_run, &migration->to)
+               : OK;
 }
 
 /* A database that nobody has used yet gets the schema; any other must have it. */
