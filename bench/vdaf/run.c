@@ -7,9 +7,12 @@
 #include "vdaf/verify.h"
 
 const char *const step_names[STEPS] = {
-    "leader_init", "leader_next",    "leader_accumulate", "leader_total",
-    "helper_init", "helper_message", "helper_next",       "helper_accumulate",
-    "helper_total", "shard",         "shard_one",
+    "leader_init",       "leader_next",       "leader_accumulate", "leader_total",
+    "helper_init",       "helper_message",    "helper_next",       "helper_accumulate",
+    "helper_total",      "leader_decode",     "leader_joint_rand", "leader_query_rand",
+    "leader_query",      "leader_encode",     "leader_truncate",   "helper_expand",
+    "helper_joint_rand", "helper_query_rand", "helper_query",      "helper_encode",
+    "helper_truncate",   "shard",             "shard_one",
 };
 
 static const uint8_t ctx_bytes[RUN_CTX_SIZE] = "dap-18";
