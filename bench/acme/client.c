@@ -192,9 +192,11 @@ static const char *http_challenge(const json_t *authorization) {
     return NULL;
 }
 
-/* Waits until the resource's status is no longer one of two. */
+/* Waits until the resource's status is no longer one of two: a millisecond first,
+ * then twice as long each time, up to a tenth of a second. */
 static bool poll_status(struct acme_client *client, const char *url, const char *wanted) {
-    const struct timespec pause = {0, 2000000};
+    enum { FIRST_NS = 1000000, LONGEST_NS = 100000000 };
+    struct timespec pause = {0, FIRST_NS};
     for (int i = 0; i < 10000; i++) {
         struct acme_answer answer;
         if (!acme_post(client, url, NULL, &answer)) {
@@ -209,6 +211,7 @@ static bool poll_status(struct acme_client *client, const char *url, const char 
             return done;
         }
         nanosleep(&pause, NULL);
+        pause.tv_nsec = pause.tv_nsec * 2 < LONGEST_NS ? pause.tv_nsec * 2 : LONGEST_NS;
     }
     return false;
 }

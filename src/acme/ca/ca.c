@@ -182,6 +182,7 @@ static struct status make(struct ca *ca) {
     TRY(ca_db_open(ca->options->database, true, &ca->db));
     TRY(ca_nonces_new(&ca->nonces));
     TRY(ca_limits_new(&ca->limits));
+    TRY(ca_key_cache_new(&ca->keys));
     ca->index_link = arena_printf(&ca->arena, "<%s/directory>;rel=\"index\"", ca->options->url);
     return ca->index_link == NULL ? FAIL(NO_MEMORY) : OK;
 }
@@ -233,6 +234,7 @@ void ca_free(struct ca *ca) {
     ca_db_close(ca->db);
     ca_nonces_free(ca->nonces);
     ca_limits_free(ca->limits);
+    ca_key_cache_free(ca->keys);
     for (size_t i = 0; ca->issuers != NULL && ca->chains != NULL && i < ca->options->issuer_count;
          i++) {
         ca_issuer_release(&ca->issuers[i]);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "acme/ca/ca.h"
+#include "acme/ca/key_cache.h"
 #include "acme/ca/mint.h"
 #include "acme/ca/nonce.h"
 #include "net/work_queue.h"
@@ -27,6 +28,7 @@ struct ca {
     struct ca_chains *chains; /* of each issuer */
     struct ca_mint mint;
     struct ca_nonces *nonces;
+    struct ca_key_cache *keys;
     struct ca_limits *limits;
     struct work_queue *work;     /* requests */
     struct work_queue *validate; /* validations, which wait for others */

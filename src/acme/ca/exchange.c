@@ -149,14 +149,6 @@ static struct status account_read(struct store_tx *tx, void *argument) {
     return ca_account_get(tx, lookup->x->arena, &lookup->id, &lookup->x->account);
 }
 
-static struct status account_key_read(struct ca_exchange *x) {
-    json_t *jwk;
-    TRY(json_parse(span_of_string(x->account.jwk), &jwk));
-    struct status status = jwk_read(jwk, &x->account_key);
-    json_decref(jwk);
-    return status_ok(status) ? OK : FAIL(INTERNAL);
-}
-
 /* kid is the account's URL (RFC 8555 section 6.2). */
 static struct status find_account(struct ca_exchange *x) {
     struct account_lookup lookup = {.x = x};
@@ -178,7 +170,7 @@ static struct status find_account(struct ca_exchange *x) {
         return ca_fail(x, ACME_UNAUTHORIZED, "the account was deactivated");
     }
     x->by_account = true;
-    return account_key_read(x);
+    return ca_key_cache_get(x->ca->keys, x->account.jwk, &x->account_key);
 }
 
 static struct status check_signer(struct ca_exchange *x) {

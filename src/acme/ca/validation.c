@@ -159,17 +159,11 @@ static void job_run(void *argument, bool cancelled) {
 }
 
 static struct status key_authorization(struct job *job, const struct ca_account *account) {
-    json_t *jwk = NULL;
-    EVP_PKEY *key = NULL;
-    struct status status = json_parse(span_of_string(account->jwk), &jwk);
-    if (status_ok(status)) {
-        status = jwk_read(jwk, &key);
-    }
-    if (status_ok(status)) {
-        status = challenge_authorization(job->v.token, key, &job->arena, &job->v.authorization);
-    }
+    EVP_PKEY *key;
+    TRY(ca_key_cache_get(job->ca->keys, account->jwk, &key));
+    struct status status =
+        challenge_authorization(job->v.token, key, &job->arena, &job->v.authorization);
     EVP_PKEY_free(key);
-    json_decref(jwk);
     return status;
 }
 
