@@ -22,7 +22,7 @@ LOAD = os.environ["ACME_LOAD"]
 class Authority:
     """One CA in a folder of its own, which ends with it."""
 
-    def __init__(self, plain=True):
+    def __init__(self, plain=True, required="false"):
         self.temporary = tempfile.TemporaryDirectory()
         self.folder = pathlib.Path(self.temporary.name, "ca")
         self.port, self.answers = free_ports(2)
@@ -34,7 +34,7 @@ class Authority:
             listen = f'"127.0.0.1:{self.port}"'
             text = text.replace(listen, f"{listen}\n    plain_http: true")
         self.config.write_text(text + f"validation: {{http_port: {self.answers}}}\n"
-                               "external_account_required: false\n"
+                               f"external_account_required: {required}\n"
                                "lifetime: {authorization: 0}\n"
                                "limits: {account_burst: 0, name_burst: 0}\n")
         self.process = None
@@ -148,6 +148,37 @@ class CaTest(unittest.TestCase):
         while serial_of(url) not in ca.get(f"/crl/{issuer}/{shard}.crl"):
             self.assertLess(time.monotonic(), end, "the CRL doesn't list it")
             time.sleep(0.2)
+        crl = ca.folder / "shard.crl"
+        crl.write_bytes(ca.get(f"/crl/{issuer}/{shard}.crl"))
+        shown = subprocess.run(
+            ["openssl", "crl", "-inform", "DER", "-in", crl, "-noout", "-text", "-CAfile",
+             ca.folder / "issuing.pem"], capture_output=True, text=True, check=True)
+        self.assertIn("verify OK", shown.stderr)
+        self.assertIn("Key Compromise", shown.stdout)
+        self.assertEqual(ca.stop(), 0)
+
+    def test_our_own_client(self):
+        """`moiety cert` with an external account key: issue, ask for the time, revoke."""
+        ca = self.authority(required="true")
+        ca.start()
+        kid, key = [line.split()[1] for line in
+                    (ca.folder / "web.eab").read_text().splitlines()[:2]]
+        client = ca.folder / "client"
+        client.mkdir()
+        (client / "key").write_text(key)
+        common = ["--directory", ca.url + "/directory", "--folder", client]
+        proof = ["--http", f"127.0.0.1:{ca.answers}"]
+        moiety("cert", "issue", *common, *proof, "localhost", expect=1)
+        moiety("cert", "issue", *common, *proof, "--eab-kid", kid, "--eab-key", client / "key",
+               "localhost", "127.0.0.1")
+        shown = subprocess.run(
+            ["openssl", "verify", "-x509_strict", "-CAfile", ca.folder / "root.pem", "-untrusted",
+             ca.folder / "issuing.pem", "-purpose", "sslserver", "-verify_hostname", "localhost",
+             "-verify_ip", "127.0.0.1", client / "pair.pem"], capture_output=True, text=True)
+        self.assertIn("OK", shown.stdout, shown.stderr)
+        self.assertIn("not to be renewed before", moiety("cert", "renew", *common, *proof))
+        moiety("cert", "revoke", *common)
+        self.assertIn("revoked", moiety("ca", "list", "--config", ca.config))
         self.assertEqual(ca.stop(), 0)
 
     def test_audit_finds_a_changed_log(self):
