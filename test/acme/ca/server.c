@@ -451,6 +451,57 @@ Test(server, limits) {
     expect_problem("/acme/new-order", order, 429, "rateLimited");
 }
 
+/* A second root certifies the same issuing key, and clients may have that way up. */
+Test(server, alternate_chains) {
+    static const char *chains[2];
+    static char crossed_path[160];
+    static struct ca_issuer_files issuer;
+    struct acme_issued issued;
+    struct acme_answer answer;
+    STACK_OF(X509) *chain;
+    EVP_PKEY *second_key;
+    X509 *second_root;
+    struct buffer pem = BUFFER_INIT;
+    EVP_PKEY *key = fixture_key();
+    end();
+    cr_assert(status_ok(ca_root_make("Second Root", fixture_now() - CA_DAY, &second_key,
+                                     &second_root)));
+    X509 *crossed = X509_dup(f.issuing);
+    X509_set_issuer_name(crossed, X509_get_subject_name(second_root));
+    cr_assert_neq(X509_sign(crossed, second_key, EVP_sha384()), 0);
+    cr_assert(status_ok(certificate_write(crossed, &pem)) &&
+              status_ok(certificate_write(second_root, &pem)));
+    snprintf(crossed_path, sizeof crossed_path, "%s/crossed.pem", f.folder);
+    FILE *file = fopen(crossed_path, "w");
+    cr_assert_eq(fwrite(pem.data, 1, pem.len, file), pem.len);
+    cr_assert_eq(fclose(file), 0);
+    chains[0] = f.root_pem;
+    chains[1] = crossed_path;
+    issuer = (struct ca_issuer_files){f.issuing_pem, f.issuing_key, chains, 2};
+    options.issuers = &issuer;
+    serve();
+    cr_assert(acme_register(&client, NULL, SPAN_EMPTY));
+    X509_free(issue(key, NULL, &issued));
+    char url[300];
+    snprintf(url, sizeof url, "%s/1", issued.certificate);
+    post(url, NULL, &answer);
+    cr_assert_eq(answer.status, 200);
+    cr_assert(status_ok(certificates_read(buffer_span(&answer.body), &chain)));
+    cr_expect(certificates_linked(chain));
+    cr_expect(certificates_issued_by(chain, "Second Root"));
+    cr_expect(!certificates_issued_by(chain, "Test Root"));
+    certificates_free(chain);
+    acme_answer_release(&answer);
+    snprintf(url, sizeof url, "%s/2", issued.certificate);
+    expect_problem(url, NULL, 404, "malformed");
+    X509_free(crossed);
+    X509_free(second_root);
+    EVP_PKEY_free(second_key);
+    EVP_PKEY_free(key);
+    buffer_release(&pem);
+    buffer_release(&issued.pem);
+}
+
 /* A failed validation is told with its cause, and ends the order. */
 Test(server, wrong_answers_are_refused) {
     struct acme_issued issued;
