@@ -140,6 +140,16 @@ Test(client, a_pair_is_one_file_that_fits_itself) {
     buffer_release(&chain);
 }
 
+Test(client, a_pair_is_replaced_by_one_at_a_time) {
+    const char *path = arena_printf(&arena, "%s/pair.pem", folder);
+    int first, second;
+    cr_assert(status_ok(pair_lock(path, &first)));
+    cr_assert_eq(pair_lock(path, &second).code, STATUS_BUSY);
+    pair_unlock(first);
+    cr_assert(status_ok(pair_lock(path, &second)));
+    pair_unlock(second);
+}
+
 Test(client, an_account_is_kept_with_its_url) {
     static const char directory[] = "https://ca.example/dir";
     struct account_file account, again;

@@ -140,16 +140,24 @@ class Command(Cert):
 
 
 class Daemon(Cert):
-    LIFETIME = 20  # seconds
+    LIFETIME = 14  # seconds
 
     def setUp(self):
         super().setUp()
-        self.server = Server(self.folder / "server", listener="    tls: acme\n")
+        self.server = self.make_server("server")
         self.server.common = self.server.common.replace(f"{HOST}:{self.server.port}",
                                                         f"{HOST}:{self.pebble.tls}")
-        self.server.configure(f"acme:\n  names: [{HOST}]\n  folder: acme\n"
-                              f"  directory: {self.pebble.directory}\n  ca: ../pebble.pem\n")
-        self.addCleanup(self.server.stop)
+        self.configure(self.server)
+
+    def make_server(self, name):
+        server = Server(self.folder / name, listener="    tls: acme\n")
+        self.configure(server)
+        self.addCleanup(server.stop)
+        return server
+
+    def configure(self, server):
+        server.configure(f"acme:\n  names: [{HOST}]\n  folder: ../acme\n"
+                         f"  directory: {self.pebble.directory}\n  ca: ../pebble.pem\n")
 
     def handshakes(self, trust, until, failures):
         while time.monotonic() < until:
@@ -182,6 +190,32 @@ class Daemon(Cert):
         self.assertGreaterEqual(self.server.metric("moiety_certificate_renewals_total"), 3)
         self.assertGreater(self.server.metric("moiety_certificate_days_left"), 0)
         self.assertEqual(self.server.stop(), 0)
+
+    def serial_at(self, port):
+        done = subprocess.run(["openssl", "s_client", "-connect", f"{HOST}:{port}"],
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=done.stdout,
+                              check=True, capture_output=True).stdout
+
+    def test_replicas_share_a_folder(self):
+        replica = self.make_server("replica")
+        self.server.launch()
+        replica.start()
+        self.server.wait_ready()
+        end = time.monotonic() + 2.2 * self.LIFETIME
+        seen = set()
+        while time.monotonic() < end:
+            serial = self.serial_at(replica.port)
+            if serial == self.serial_at(self.pebble.tls):
+                seen.add(serial)
+            time.sleep(0.5)
+        # Both serve each certificate: the placeholder, perhaps, and renewed ones.
+        self.assertGreaterEqual(len(seen), 3, self.server.logged() + replica.logged())
+        renewals = sum(server.metric("moiety_certificate_renewals_total")
+                       for server in (self.server, replica))
+        issued = (self.folder / "pebble.log").read_text().count("Issued certificate serial")
+        self.assertEqual(renewals, issued)
+        self.assertLess(renewals, 8)  # as many as one would have needed
 
     def test_serves_the_old_one_while_the_ca_is_away(self):
         self.server.start()

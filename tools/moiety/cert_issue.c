@@ -140,12 +140,17 @@ static int get(struct cert *cert, const struct acme_identifier *names, size_t co
         .solver = &solver,
     };
     int result = EXIT_FAILURE;
+    int lock = -1;
+    if (!status_ok(pair_lock(cert->pair_path, &lock))) {
+        return cli_fail("%s: another process is replacing it", cert->pair_path);
+    }
     if (read_solver(&cert->arena, &solver) && read_kind(&certificate.key_kind) &&
         open_listener(&solver, &listener)) {
         result = status_ok(acme_client_issue(&cert->client, &certificate, before))
                      ? (print_result(cert), EXIT_SUCCESS)
                      : cert_fail(cert, "no certificate");
     }
+    pair_unlock(lock);
     listener_free(listener);
     responder_free(solver.responder);
     return result;

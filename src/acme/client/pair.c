@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "acme/client/pair.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "acme/certificate.h"
 #include "base/file.h"
@@ -54,6 +60,36 @@ struct status pair_write(const char *path, EVP_PKEY *key, struct span chain) {
     secret_release(&whole);
     secret_release(&pem);
     return status;
+}
+
+/* ---- Between processes ---- */
+
+struct status pair_lock(const char *path, int *fd) {
+    char *name = NULL;
+    if (asprintf(&name, "%s.lock", path) < 0) {
+        return FAIL(NO_MEMORY);
+    }
+    const int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    free(name);
+    if (file < 0) {
+        return errno == EACCES ? FAIL(PERMISSION_DENIED) : FAIL(IO);
+    }
+    if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        struct status status = errno == EWOULDBLOCK ? FAIL(BUSY) : FAIL(IO);
+        close(file);
+        return status;
+    }
+    *fd = file;
+    return OK;
+}
+
+void pair_unlock(int fd) { close(fd); }
+
+void pair_fingerprint(const struct pair *pair, uint8_t out[static 32]) {
+    unsigned int len = 32;
+    if (X509_digest(pair_leaf(pair), EVP_sha256(), out, &len) != 1) {
+        memset(out, 0, 32);
+    }
 }
 
 /* ---- Placeholders ---- */

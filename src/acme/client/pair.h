@@ -25,6 +25,15 @@ static inline X509 *pair_leaf(const struct pair *pair) { return sk_X509_value(pa
 /* Replaces it durably, for its owner's eyes only. `chain` is PEM. */
 struct status pair_write(const char *path, EVP_PKEY *key, struct span chain);
 
+/* Whoever is about to replace a pair that other processes may replace as well holds
+ * "<path>.lock": *fd is for pair_unlock(), which a crash does too. BUSY if another holds
+ * it, IO, PERMISSION_DENIED. */
+struct status pair_lock(const char *path, int *fd);
+void pair_unlock(int fd);
+
+/* SHA-256 of the leaf, to tell pairs apart. */
+void pair_fingerprint(const struct pair *pair, uint8_t out[static 32]);
+
 /* Makes one that signs itself, for a listener that has no certificate yet: it is
  * valid for an hour and nobody should believe it. */
 struct status pair_write_placeholder(const char *path, const struct acme_identifier *identifiers,

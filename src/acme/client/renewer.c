@@ -12,10 +12,11 @@
 #include "base/log.h"
 #include "net/thread.h"
 
-enum { FOR_EVER_S = 24 * 3600 };
+enum { FOR_EVER_S = 24 * 3600, LOOK_S = 5 };
 
 /* What is known of the certificate in use. */
 struct plan {
+    uint8_t fingerprint[32];
     bool placeholder;
     struct certificate_times times;
     bool windowed;
@@ -115,19 +116,6 @@ static void plan_by_ari(struct renewer *renewer, struct acme_client *client, con
     arena_release(&arena);
 }
 
-/* Looks at the pair anew: at the start, and after each renewal. */
-static bool plan_anew(struct renewer *renewer, const struct pair *pair) {
-    struct plan *plan = &renewer->plan;
-    *plan = (struct plan){.placeholder = pair_is_placeholder(pair), .chance = draw()};
-    if (!status_ok(certificate_times_of(pair_leaf(pair), &plan->times))) {
-        return false;
-    }
-    plan_by_lifetime(renewer);
-    plan->poll = plan->placeholder ? plan->poll : 0; /* ask at once */
-    renewer_metrics_expiry(&renewer->metrics, plan->placeholder ? 0 : plan->times.not_after);
-    return true;
-}
-
 /* Whether the configuration names others than the certificate has. */
 static bool names_differ(const struct renewer *renewer, const struct pair *pair) {
     const struct acme_certificate *wanted = &renewer->config.certificate;
@@ -141,38 +129,69 @@ static bool names_differ(const struct renewer *renewer, const struct pair *pair)
     return !same;
 }
 
+/* Looks at the pair anew: at the start, and when it was replaced. */
+static bool plan_anew(struct renewer *renewer, const struct pair *pair) {
+    struct plan *plan = &renewer->plan;
+    *plan = (struct plan){.placeholder = pair_is_placeholder(pair), .chance = draw()};
+    pair_fingerprint(pair, plan->fingerprint);
+    if (!status_ok(certificate_times_of(pair_leaf(pair), &plan->times))) {
+        return false;
+    }
+    renewer_metrics_expiry(&renewer->metrics, plan->placeholder ? 0 : plan->times.not_after);
+    plan_by_lifetime(renewer);
+    if (names_differ(renewer, pair)) {
+        plan->due = 0;
+    } else if (!plan->placeholder) {
+        plan->poll = 0; /* ask the CA at once */
+    }
+    return true;
+}
+
 /* ---- Acting ---- */
 
-/* Asks the CA if it is time to, and renews if it is time to. */
+static bool is_planned_for(const struct renewer *renewer, const struct pair *pair) {
+    uint8_t fingerprint[32];
+    pair_fingerprint(pair, fingerprint);
+    return memcmp(fingerprint, renewer->plan.fingerprint, sizeof(fingerprint)) == 0;
+}
+
+/* Takes a pair that is not the one planned for: ours, or another process's. */
+static void take_over(struct renewer *renewer, const struct pair *pair) {
+    if (plan_anew(renewer, pair)) {
+        log_event(LOG_INFO, "there is a new certificate",
+                  LOG_INT("until", renewer->plan.times.not_after));
+        renewer->config.renewed(renewer->config.context);
+    }
+}
+
+/* Asks the CA if it is time to, and renews if it is time to and the lock is held. */
 static struct status act(struct renewer *renewer, struct acme_client *client,
-                         const struct pair *pair) {
+                         const struct pair *pair, bool locked) {
     struct plan *plan = &renewer->plan;
     if (!plan->placeholder && now_s(renewer) >= plan->poll) {
         plan_by_ari(renewer, client, pair_leaf(pair));
     }
-    if (now_s(renewer) < plan->due) {
+    if (now_s(renewer) < plan->due || !locked) {
         return OK;
     }
+    struct pair fresh;
     TRY(acme_client_issue(client, &renewer->config.certificate,
                           plan->placeholder ? NULL : pair_leaf(pair)));
-    struct pair fresh;
     TRY(pair_read(renewer->config.certificate.path, &fresh));
-    plan_anew(renewer, &fresh);
+    take_over(renewer, &fresh);
     plan_by_ari(renewer, client, pair_leaf(&fresh));
     pair_release(&fresh);
-    log_event(LOG_INFO, "got a new certificate", LOG_INT("until", plan->times.not_after),
-              LOG_INT("to_be_renewed", plan->due));
+    log_event(LOG_INFO, "to be renewed", LOG_INT("at", plan->due));
     renewer_metrics_renewed(&renewer->metrics);
-    renewer->config.renewed(renewer->config.context);
     return OK;
 }
 
-static struct status open_and_act(struct renewer *renewer, const struct pair *pair,
+static struct status open_and_act(struct renewer *renewer, const struct pair *pair, bool locked,
                                   struct session_failure *failure) {
     struct acme_client client;
     struct status status = acme_client_open(&client, &renewer->config.client);
     if (status_ok(status)) {
-        status = act(renewer, &client, pair);
+        status = act(renewer, &client, pair, locked);
     }
     *failure = client.session.failure;
     acme_client_close(&client);
@@ -202,22 +221,63 @@ static int64_t after_failure(struct renewer *renewer, struct status status,
     return now + (int64_t)wait;
 }
 
-/* One round; returns when the next one is to be. */
+static struct status read_and_act(struct renewer *renewer, bool locked,
+                                  struct session_failure *failure) {
+    struct pair pair;
+    TRY(pair_read(renewer->config.certificate.path, &pair));
+    if (!is_planned_for(renewer, &pair)) {
+        take_over(renewer, &pair); /* another process's work */
+    }
+    struct status status = open_and_act(renewer, &pair, locked, failure);
+    pair_release(&pair);
+    return status;
+}
+
+/* One round; returns when the next one is to be. Only what replaces the pair
+ * needs the lock; if it turns out to be time without it, the next round has it. */
 static int64_t round_of(struct renewer *renewer) {
     struct session_failure failure = {0};
-    struct pair pair;
-    struct status status = pair_read(renewer->config.certificate.path, &pair);
+    const struct plan *plan = &renewer->plan;
+    const bool due = now_s(renewer) >= plan->due;
+    int lock = -1;
+    struct status status = due ? pair_lock(renewer->config.certificate.path, &lock) : OK;
+    if (status.code == STATUS_BUSY) {
+        return now_s(renewer) + LOOK_S; /* another process is at it */
+    }
     if (status_ok(status)) {
-        status = open_and_act(renewer, &pair, &failure);
-        pair_release(&pair);
+        status = read_and_act(renewer, due, &failure);
+    }
+    if (lock >= 0) {
+        pair_unlock(lock);
     }
     if (!status_ok(status)) {
         return after_failure(renewer, status, &failure);
     }
     renewer->failures = 0;
     renewer_metrics_healthy(&renewer->metrics);
-    const struct plan *plan = &renewer->plan;
     return plan->due < plan->poll ? plan->due : plan->poll;
+}
+
+/* Whether the file holds another pair than the one planned for. */
+static bool was_replaced(const struct renewer *renewer) {
+    struct pair pair;
+    if (!status_ok(pair_read(renewer->config.certificate.path, &pair))) {
+        return false; /* the next round says so */
+    }
+    const bool replaced = !is_planned_for(renewer, &pair);
+    pair_release(&pair);
+    return replaced;
+}
+
+/* Waits in short slices, so that a new pair and a clock that was set are
+ * noticed. */
+static void wait_until(struct renewer *renewer, int64_t next) {
+    for (int64_t left; (left = next - now_s(renewer)) > 0;) {
+        if (!pause_ms(renewer, 1000 * (uint64_t)(left < LOOK_S ? left : LOOK_S)) ||
+            was_replaced(renewer)) {
+            return;
+        }
+    }
 }
 
 static void *run(void *argument) {
@@ -225,34 +285,45 @@ static void *run(void *argument) {
     while (!stopping(renewer)) {
         const int64_t next = round_of(renewer);
         renewer_metrics_next(&renewer->metrics, next);
-        for (int64_t left; (left = next - now_s(renewer)) > 0;) {
-            /* In slices, so that a clock that was set is noticed. */
-            enum { SLICE_S = 60 };
-            if (!pause_ms(renewer, 1000 * (uint64_t)(left < SLICE_S ? left : SLICE_S))) {
-                return NULL;
-            }
-        }
+        wait_until(renewer, next);
     }
     return NULL;
 }
 
 /* ---- Life ---- */
 
+/* Makes a placeholder, unless another process is making one. */
+static struct status make_placeholder(const struct acme_certificate *certificate) {
+    int lock;
+    struct pair pair;
+    TRY(pair_lock(certificate->path, &lock));
+    struct status status = pair_read(certificate->path, &pair);
+    if (status_ok(status)) {
+        pair_release(&pair);
+    } else if (status.code == STATUS_NOT_FOUND) {
+        status = pair_write_placeholder(certificate->path, certificate->identifiers,
+                                        certificate->identifier_count);
+    }
+    pair_unlock(lock);
+    return status;
+}
+
 static struct status prepare(struct renewer *renewer) {
+    enum { TRIES = 50, WAIT_MS = 100 };
     const struct acme_certificate *certificate = &renewer->config.certificate;
     struct pair pair;
     struct status status = pair_read(certificate->path, &pair);
-    if (status.code == STATUS_NOT_FOUND) {
-        TRY(pair_write_placeholder(certificate->path, certificate->identifiers,
-                                   certificate->identifier_count));
-        status = pair_read(certificate->path, &pair);
+    for (int i = 0; status.code == STATUS_NOT_FOUND && i < TRIES; i++) {
+        status = make_placeholder(certificate);
+        if (status.code == STATUS_BUSY && !pause_ms(renewer, WAIT_MS)) {
+            return FAIL(CANCELLED);
+        }
+        if (status_ok(status) || status.code == STATUS_BUSY) {
+            status = pair_read(certificate->path, &pair);
+        }
     }
     TRY(status);
     const bool good = plan_anew(renewer, &pair);
-    if (good && names_differ(renewer, &pair)) {
-        renewer->plan.due = 0;
-        renewer->plan.poll = now_s(renewer) + FOR_EVER_S;
-    }
     pair_release(&pair);
     return good ? OK : FAIL(INVALID_CONFIG);
 }

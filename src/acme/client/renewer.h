@@ -10,6 +10,9 @@
  * wants it renewed (ARI), renews it then, and tries again after a failure, less and less
  * often, until it succeeds. Lifetimes from a minute up need no setting.
  *
+ * Several processes may look after one file, as replicas with a folder in common: one of
+ * them renews, and all call `renewed`, also when `moiety cert` has replaced it.
+ *
  * Invariant: the pair's file always holds a usable key and certificate, the old ones until
  * the new ones are complete.
  */
