@@ -74,3 +74,50 @@ struct status ca_tbs_of(struct span der, struct span *out) {
     *out = span_of(start, (size_t)(at + len - start));
     return OK;
 }
+
+/* ---- Signed structures ---- */
+
+/* AlgorithmIdentifier of ecdsa-with-SHA256, without parameters (RFC 5758 section 3.2). */
+static const uint8_t ecdsa_sha256[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86,
+                                       0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
+
+struct status ca_signed_write(struct span tbs, struct span signature, struct buffer *out) {
+    int bits = (int)signature.len + 1; /* behind the number of unused bits */
+    int inner = (int)(tbs.len + sizeof ecdsa_sha256) +
+                ASN1_object_size(0, bits, V_ASN1_BIT_STRING);
+    int whole = ASN1_object_size(1, inner, V_ASN1_SEQUENCE);
+    TRY(whole < 0 ? FAIL(INVALID_ARGUMENT) : buffer_reserve(out, (size_t)whole));
+    uint8_t *at = out->data + out->len;
+    ASN1_put_object(&at, 1, inner, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL);
+    memcpy(at, tbs.data, tbs.len);
+    at += tbs.len;
+    memcpy(at, ecdsa_sha256, sizeof ecdsa_sha256);
+    at += sizeof ecdsa_sha256;
+    ASN1_put_object(&at, 0, bits, V_ASN1_BIT_STRING, V_ASN1_UNIVERSAL);
+    *at++ = 0;
+    memcpy(at, signature.data, signature.len);
+    out->len += (size_t)whole;
+    return OK;
+}
+
+struct status ca_signed_read(struct span der, struct span *tbs, struct span *signature) {
+    struct span first;
+    TRY(ca_tbs_of(der, &first));
+    const uint8_t *at = first.data + first.len;
+    const uint8_t *end = der.data + der.len;
+    long len;
+    int tag;
+    int class;
+    if ((size_t)(end - at) <= sizeof ecdsa_sha256 ||
+        memcmp(at, ecdsa_sha256, sizeof ecdsa_sha256) != 0) {
+        return FAIL(INVALID_MESSAGE);
+    }
+    at += sizeof ecdsa_sha256;
+    if (ASN1_get_object(&at, &len, &tag, &class, end - at) != 0 || tag != V_ASN1_BIT_STRING ||
+        class != V_ASN1_UNIVERSAL || at + len != end || len < 2 || at[0] != 0) {
+        return FAIL(INVALID_MESSAGE);
+    }
+    *tbs = first;
+    *signature = span_of(at + 1, (size_t)len - 1);
+    return OK;
+}

@@ -32,6 +32,12 @@ void ca_issuer_certificate_url(const struct ca_issuer *issuer, char out[CA_URL_M
 /* The certificate's time as seconds since 1970; false if it isn't a time. */
 bool ca_time_seconds(const ASN1_TIME *time, int64_t *out);
 
+/* A certificate of its to-be-signed part and an ECDSA signature with SHA-256, and the
+ * way back, which gives INVALID_MESSAGE for anything else. Signing and comparing
+ * work on the bytes that were linted, not on what a parser made of them. */
+struct status ca_signed_write(struct span tbs, struct span signature, struct buffer *out);
+struct status ca_signed_read(struct span der, struct span *tbs, struct span *signature);
+
 /* The to-be-signed part of a certificate or CRL: the first element of the outer
  * sequence. Borrows. INVALID_MESSAGE. */
 struct status ca_tbs_of(struct span der, struct span *out);

@@ -99,14 +99,16 @@ static struct status certificate_sign(struct process *p, const struct signer_hea
         .now = (int64_t)clock_now_s(&clock_system),
     };
     TRY(ca_lint(&input, &p->finding));
-    const uint8_t *at = der.data;
-    uint8_t *final = NULL;
-    X509 *certificate = d2i_X509(NULL, &at, (long)der.len);
-    bool made = certificate != NULL &&
-                X509_sign(certificate, p->keys[head->issuer], EVP_sha256()) != 0;
-    int len = made ? i2d_X509(certificate, &final) : -1;
-    X509_free(certificate);
-    return append_der(out, len, final);
+    struct span tbs;
+    uint8_t signature[128];
+    size_t len = sizeof signature;
+    TRY(ca_tbs_of(der, &tbs));
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool made = context != NULL &&
+                EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, p->keys[head->issuer]) == 1 &&
+                EVP_DigestSign(context, signature, &len, tbs.data, tbs.len) == 1;
+    EVP_MD_CTX_free(context);
+    return made ? ca_signed_write(tbs, span_of(signature, len), out) : FAIL(CRYPTO);
 }
 
 /* A CRL takes certificates away and gives none, so all that is asked of it is
