@@ -95,11 +95,13 @@ static void bench_lanes(enum simd_type type, bool json) {
     const double sodium = peer_libsodium_ns();
     /* A single lane is left to libsodium. */
     const double one = kernel->lanes > 1 ? ladder : sodium;
+    const double cycle = bench_cycle_ns();
     const double limit = one + OPEN_HASH_BLOCKS * hash + aead;
     for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
         const double ns = open_ns(hpke_provider_default(), &batch, batches[i].count);
         bench_print(&(struct bench_row){.instance = instance, .step = batches[i].step,
-                                        .lanes = lanes, .ns = ns, .limit_ns = limit},
+                                        .lanes = lanes, .ns = ns, .limit_ns = limit,
+                                        .cycles = ns / cycle},
                     json);
     }
     const struct bench_row rows[] = {

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "simd/avx512.h"
+
+#include "rate/rate_kernel.h"
