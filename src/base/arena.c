@@ -22,23 +22,32 @@ static uint8_t *block_bytes(struct arena_block *block) {
     return (uint8_t *)block + ARENA_ALIGNMENT;
 }
 
+/* A block with room for `needed` bytes. One that they fill goes behind the
+ * newest, in which there is room left for what is smaller. */
 static struct arena_block *block_new(struct arena *arena, size_t needed) {
     size_t capacity = arena->total < ARENA_BLOCK ? ARENA_BLOCK : arena->total;
     if (capacity > ARENA_BLOCK_MAX) {
         capacity = ARENA_BLOCK_MAX;
     }
-    if (capacity < needed) {
+    const bool filled = capacity <= needed;
+    if (filled) {
         capacity = needed;
     }
     struct arena_block *block = aligned_alloc(ARENA_ALIGNMENT, ARENA_ALIGNMENT + capacity);
     if (block == NULL) {
         return NULL;
     }
-    block->older = arena->blocks;
+    struct arena_block *newest = arena->blocks;
     block->capacity = capacity;
+    arena->total += capacity;
+    if (filled && newest != NULL) {
+        block->older = newest->older;
+        newest->older = block;
+        return block;
+    }
+    block->older = newest;
     arena->blocks = block;
     arena->used = 0;
-    arena->total += capacity;
     return block;
 }
 
@@ -59,9 +68,12 @@ static void *reserve(struct arena *arena, size_t count, size_t size, size_t *tak
             return NULL;
         }
     }
+    *taken = bytes;
+    if (block != arena->blocks) {
+        return block_bytes(block); /* and all of it */
+    }
     uint8_t *allocated = block_bytes(block) + arena->used;
     arena->used += bytes;
-    *taken = bytes;
     return allocated;
 }
 

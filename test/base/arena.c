@@ -33,6 +33,25 @@ Test(arena, serves_more_than_its_largest_block) {
     arena_release(&arena);
 }
 
+Test(arena, keeps_the_rest_of_a_block_when_something_large_comes_between) {
+    enum { LARGE = 9 * 1024 * 1024, ROUNDS = 4 };
+    struct arena arena = ARENA_INIT;
+    uint8_t *large[ROUNDS], *small[ROUNDS];
+    for (size_t i = 0; i < ROUNDS; i++) {
+        small[i] = arena_alloc(&arena, 1, 1000);
+        large[i] = arena_alloc(&arena, 1, LARGE);
+        cr_assert(small[i] != NULL && large[i] != NULL);
+        memset(small[i], (int)i + 1, 1000);
+        memset(large[i], (int)i + 11, LARGE);
+    }
+    for (size_t i = 0; i < ROUNDS; i++) {
+        cr_assert(small[i][0] == i + 1 && small[i][999] == i + 1);
+        cr_assert(large[i][0] == i + 11 && large[i][LARGE - 1] == i + 11);
+    }
+    cr_assert_lt(arena.total, (size_t)ROUNDS * LARGE + 64 * 1024);
+    arena_release(&arena);
+}
+
 Test(arena, refuses_a_product_that_overflows) {
     struct arena arena = ARENA_INIT;
     cr_assert_null(arena_alloc(&arena, SIZE_MAX / 2, 3));

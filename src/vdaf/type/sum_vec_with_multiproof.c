@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vdaf/sum_vec.h"
 
-/* Prio3SumVecWithMultiproof (VDAF, section 7.2.2): Prio3SumVec in the smaller
+/* Prio3SumVecWithMultiproof (VDAF, section 7.1.2): Prio3SumVec in the smaller
  * field, made sound by several proofs. Its codepoint is the draft's for
  * private use, so that DAP has no place for it. */
 static unsigned proofs(const uint64_t params[]) { return (unsigned)params[3]; }
