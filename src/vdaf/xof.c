@@ -30,7 +30,9 @@ static void absorb_tag(struct turboshake *sponge, const struct kernels *kernels,
     memcpy(tag + 2, input->prefix, XOF_PREFIX_SIZE);
     const bool same = same_ctx(kernels, input);
     if (same && input->ctx_len < sizeof(tag) - HEAD) {
-        memcpy(tag + len, input->ctx[0], input->ctx_len);
+        if (input->ctx_len > 0) { /* else there may be no bytes to point to */
+            memcpy(tag + len, input->ctx[0], input->ctx_len);
+        }
         len += input->ctx_len;
         tag[len++] = XOF_SEED_SIZE;
         turboshake_init_same(sponge, kernels->keccak, tag, len);

@@ -217,3 +217,18 @@ Test(instance, only_the_empty_aggregation_parameter_is_valid) {
     cr_assert_null(batch);
     vdaf_free(vdaf);
 }
+
+Test(instance, a_context_may_be_empty) {
+    struct vdaf *vdaf = instance_new(0, 2);
+    struct arena arena = ARENA_INIT;
+    const uint8_t nonce[VDAF_NONCE_SIZE] = {1};
+    const uint64_t *values = ARENA_ARRAY(&arena, uint64_t, vdaf_measurement_len(vdaf));
+    const uint8_t *rand = arena_alloc(&arena, vdaf_rand_size(vdaf), 1);
+    const struct shard_input inputs[] = {{SPAN_EMPTY, nonce, rand, values},
+                                         {SPAN_OF_LITERAL(""), nonce, rand, values}};
+    struct shard_output outputs[2];
+    cr_assert(status_ok(vdaf_shard(vdaf, inputs, 2, &arena, outputs)));
+    cr_assert(span_equal_vartime(outputs[0].input_shares[0], outputs[1].input_shares[0]));
+    arena_release(&arena);
+    vdaf_free(vdaf);
+}
