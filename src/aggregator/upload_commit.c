@@ -166,17 +166,30 @@ static struct status commit_task(struct store_tx *tx, struct upload_group *group
     return tally_store(&all->tally, tx, task_id, "upload_accepted", "upload_rejected");
 }
 
+/* The first upload of the task that has the lowest ID of those that are left, so
+ * that all servers take the locks of tasks in one order; NULL if none is. */
+static struct pending_upload *next_task(const struct upload_group *group) {
+    struct pending_upload *next = NULL;
+    for (struct pending_upload *upload = group->first; upload != NULL; upload = upload->next) {
+        if (!upload->settled &&
+            (next == NULL || memcmp(upload->task->dap.id.bytes, next->task->dap.id.bytes,
+                                    STORE_TASK_ID_SIZE) < 0)) {
+            next = upload;
+        }
+    }
+    return next;
+}
+
 static struct status commit_group(struct store_tx *tx, void *argument) {
     struct upload_group *group = argument;
+    struct pending_upload *first;
     arena_release(&group->arena);
     for (struct pending_upload *upload = group->first; upload != NULL; upload = upload->next) {
         upload->settled = false;
     }
-    for (struct pending_upload *upload = group->first; upload != NULL; upload = upload->next) {
-        if (!upload->settled) {
-            struct task_uploads all;
-            TRY(commit_task(tx, group, upload, &all));
-        }
+    while ((first = next_task(group)) != NULL) {
+        struct task_uploads all;
+        TRY(commit_task(tx, group, first, &all));
     }
     return OK;
 }

@@ -32,6 +32,8 @@ struct store_tx {
     enum status_code failure; /* of the driver, the first one; the transaction can't commit */
     struct arena scratch;     /* wiped when the transaction ends */
     int64_t shard;            /* of the counters that it writes */
+    bool exclusive;           /* closes the gate of each task that it finds */
+    bool closes;              /* found that it has to close a gate */
     struct task_known *known; /* the task found last, in scratch memory; may be NULL */
 };
 
@@ -61,6 +63,16 @@ struct task_row {
  * an epoch goes) has to notice all writers of its task. So each writer writes
  * one of the task's task_usage rows, its own shard, and task_close_gate() writes
  * them all: whoever overlaps with that is run again, and so is it.
+ *
+ * In its first run it doesn't wait for others, since it holds what they may wait
+ * for: if it can't have all rows at once, it has lost. It is then run again as an
+ * exclusive one, which waits for all rows, in their order, before it looks at the
+ * task; it sees what those committed that it waited for, so it loses no more.
+ *
+ * The order in which locks are taken, so that no two wait for each other: tasks
+ * by their IDs; of a task the gate before all else, its shards ascending; report
+ * IDs ascending; buckets by key; segments by arrival; jobs; batches; resources.
+ * Claims and renewals of leases go through no gate, and pass over what is locked.
  *
  * UNRECOGNIZED_TASK
  */

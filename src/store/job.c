@@ -175,6 +175,19 @@ static struct status job_hold(struct store_tx *tx, const struct store_job *job,
     return status.code == STATUS_NOT_FOUND ? FAIL(LEASE_LOST) : status;
 }
 
+/* The same for a transaction that goes on to write segments: those come behind
+ * the gate of their task. */
+static struct status job_enter(struct store_tx *tx, const struct store_job *job,
+                               struct job_row *out) {
+    struct task_row task;
+    struct status status = task_find(tx, job->task_id, &task);
+    if (status.code == STATUS_UNRECOGNIZED_TASK) {
+        return FAIL(LEASE_LOST);
+    }
+    TRY(status);
+    return job_hold(tx, job, out);
+}
+
 static struct status encoded_ranges_decode(const struct sql_rows *rows, struct arena *arena,
                                            void *out) {
     (void)arena;
@@ -213,7 +226,7 @@ struct status store_job_fix(struct store_tx *tx, const struct store_job *job, co
     struct job_row row;
     struct segment_ranges kept;
     struct segment_ranges dropped;
-    TRY(job_hold(tx, job, &row));
+    TRY(job_enter(tx, job, &row));
     if (row.fixed) {
         return FAIL(CONFLICT);
     }
@@ -225,8 +238,8 @@ struct status store_job_fix(struct store_tx *tx, const struct store_job *job, co
     if (kept.count == 0) {
         return FAIL(INVALID_ARGUMENT);
     }
-    TRY(job_write_members(tx, job, &kept, digest));
-    return segments_end(tx, &row.task, &dropped);
+    TRY(segments_end(tx, &row.task, &dropped));
+    return job_write_members(tx, job, &kept, digest);
 }
 
 struct status store_job_release(struct store_tx *tx, const struct store_job *job,
@@ -263,7 +276,7 @@ static struct status job_delete(struct store_tx *tx, const struct store_job *job
 struct status store_job_finish(struct store_tx *tx, const struct store_job *job,
                                const bool later[], size_t count) {
     struct job_row row;
-    TRY(job_hold(tx, job, &row));
+    TRY(job_enter(tx, job, &row));
     if (later == NULL) {
         TRY(segments_end(tx, &row.task, &row.ranges));
         return job_delete(tx, job);
@@ -282,7 +295,7 @@ struct status store_job_finish(struct store_tx *tx, const struct store_job *job,
 
 struct status store_job_abandon(struct store_tx *tx, const struct store_job *job) {
     struct job_row row;
-    TRY(job_hold(tx, job, &row));
+    TRY(job_enter(tx, job, &row));
     TRY(segments_return(tx, &row.task, &row.ranges, 0));
     return job_delete(tx, job);
 }

@@ -14,13 +14,15 @@ struct status store_leases_end(struct store *store) {
 }
 
 /* A lease that was given back keeps its token until the next claim, but has no
- * end: it must not come to life again. */
+ * end: it must not come to life again. One whose row another transaction holds is
+ * being given back, mostly; to wait for it while holding others could be to wait
+ * for ever. */
 struct status store_job_extend(struct store_tx *tx, const struct store_job *job,
                                int64_t lease_until) {
     bool held;
     TRY(sql_run(tx, &held,
-                "UPDATE job SET leased_until = $1, due_at = $1 WHERE id = $2 AND lease = $3"
-                " AND leased_until <> 0",
+                "UPDATE job SET leased_until = $1, due_at = $1 WHERE id = (SELECT id FROM job"
+                " WHERE id = $2 AND lease = $3 AND leased_until <> 0" SQL_SKIP_LOCKED ")",
                 SQL_VALUES(sql_of_int(lease_until), sql_of_id(job->id, sizeof job->id),
                            sql_of_u64(job->lease))));
     return held ? OK : FAIL(LEASE_LOST);
@@ -30,9 +32,10 @@ struct status store_resource_extend(struct store_tx *tx, const struct store_reso
                                     int64_t lease_until) {
     bool held;
     TRY(sql_run(tx, &held,
-                "UPDATE resource SET leased_until = $1, due_at = $1 WHERE kind = $2 AND id = $3"
+                "UPDATE resource SET leased_until = $1, due_at = $1 WHERE number = (SELECT number"
+                " FROM resource WHERE kind = $2 AND id = $3"
                 " AND lease = $4 AND live = 1 AND leased_until <> 0"
-                " AND task = (SELECT number FROM task WHERE id = $5)",
+                " AND task = (SELECT number FROM task WHERE id = $5)" SQL_SKIP_LOCKED ")",
                 SQL_VALUES(sql_of_int(lease_until), sql_of_int((int64_t)resource->kind),
                            sql_of_id(resource->id, sizeof resource->id),
                            sql_of_u64(resource->lease),

@@ -419,13 +419,20 @@ static const char settings[] =
     " set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true),"
     " set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true)";
 
-struct status postgres_begin_on(struct sql *sql, enum store_mode mode) {
+struct status postgres_begin_on(struct sql *sql, enum store_mode mode, bool exclusive) {
     sql->mode = mode;
+    sql->exclusive = exclusive;
     TRY(postgres_send(sql,
-                      mode == STORE_WRITE ? "BEGIN ISOLATION LEVEL REPEATABLE READ"
-                                          : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                      mode == STORE_READ ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                      : exclusive        ? "BEGIN ISOLATION LEVEL READ COMMITTED"
+                                         : "BEGIN ISOLATION LEVEL REPEATABLE READ",
                       SQL_NO_VALUES));
-    return postgres_send(sql, settings, SQL_NO_VALUES);
+    TRY(postgres_send(sql, settings, SQL_NO_VALUES));
+    if (!exclusive) {
+        return OK;
+    }
+    TRY(postgres_mark(sql)); /* see postgres_commit.c */
+    return postgres_drain(sql, NULL);
 }
 
 struct status postgres_rollback_on(struct sql *sql) {
@@ -444,14 +451,14 @@ static void postgres_rollback(struct sql *sql) {
     postgres_return(sql);
 }
 
-static struct status postgres_begin(struct sql_pool *pool, enum store_mode mode,
+static struct status postgres_begin(struct sql_pool *pool, enum store_mode mode, bool exclusive,
                                     struct sql **out) {
     struct sql *sql;
     if (mode == STORE_WRITE && pool->read_only) {
         return FAIL(PERMISSION_DENIED);
     }
     TRY(postgres_take(pool, &sql));
-    struct status status = postgres_begin_on(sql, mode);
+    struct status status = postgres_begin_on(sql, mode, exclusive);
     if (!status_ok(status)) {
         postgres_rollback(sql);
         return status;

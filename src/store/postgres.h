@@ -19,7 +19,9 @@
  * of two transactions that overlap and write one row, one is run again. What
  * snapshots alone would miss, two transactions that each rely on what the other
  * is about to change but write different rows, is turned into writes of one
- * row by the gate of a task (store/internal.h). SERIALIZABLE would do without a
+ * row by the gate of a task (store/internal.h). Whoever closes gates waits for
+ * them at READ COMMITTED, since a snapshot from before would miss what those
+ * that it waited for have committed. SERIALIZABLE would do without a
  * gate, but its locks on index pages make most writers of large jobs collide,
  * and PostgreSQL-compatible distributed databases mostly lack it.
  *
@@ -44,6 +46,7 @@ struct sql {
     PGconn *connection;
     struct sql *next; /* among the idle */
     enum store_mode mode;
+    bool exclusive; /* the transaction: see struct sql_driver */
     bool lost; /* the connection has failed, whatever libpq thinks */
     int64_t writer; /* names this connection's row of commit_mark */
     int64_t token;  /* of its last commit */
@@ -97,11 +100,13 @@ struct status postgres_drain(struct sql *sql, PGresult **last);
 /* Runs a statement that gives one integer; `*found` is whether there was a row. */
 struct status postgres_int(struct sql *sql, int64_t *out, bool *found, const char *text,
                            const struct sql_value values[], size_t count);
-struct status postgres_begin_on(struct sql *sql, enum store_mode mode);
+struct status postgres_begin_on(struct sql *sql, enum store_mode mode, bool exclusive);
 struct status postgres_rollback_on(struct sql *sql);
 
 /* ---- Commits (postgres_commit.c) ---------------------------------------------------- */
 
+/* Leaves the transaction's mark; once in each that writes. */
+struct status postgres_mark(struct sql *sql);
 /* OK if and only if the transaction is durable; see struct sql_driver. The
  * connection stays the caller's. */
 struct status postgres_commit_on(struct sql *sql);

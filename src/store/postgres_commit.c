@@ -15,7 +15,8 @@
  * The look also replaces the token. If the lost transaction is still on its
  * way, it has to write a row that changed since its snapshot, which REPEATABLE
  * READ refuses: it can't commit after it has been called aborted. A
- * transaction that holds the row keeps the look waiting until it has ended.
+ * transaction that holds the row keeps the look waiting until it has ended; an
+ * exclusive one, which is not refused, holds the row from its beginning.
  */
 static const int64_t doubt_ns = 60 * INT64_C(1000000000);
 static const int64_t mark_life_us = 7 * 24 * 3600 * INT64_C(1000000);
@@ -56,7 +57,7 @@ static struct status commit_finish(struct sql *sql) {
 static struct status doubt_look(struct sql *sql, int64_t writer, int64_t token, bool *committed) {
     int64_t found = 0;
     bool row;
-    TRY(postgres_begin_on(sql, STORE_WRITE));
+    TRY(postgres_begin_on(sql, STORE_WRITE, false));
     TRY(postgres_int(sql, &found, &row,
                      "SELECT token FROM commit_mark WHERE writer = $1 FOR UPDATE",
                      SQL_VALUES(sql_of_int(writer))));
@@ -95,15 +96,21 @@ static struct status doubt_settle(const struct sql *sql) {
     return committed ? OK : FAIL(STORE_BUSY);
 }
 
-struct status postgres_commit_on(struct sql *sql) {
-    if (sql->mode == STORE_READ) {
-        return commit_finish(sql);
-    }
+struct status postgres_mark(struct sql *sql) {
     if (sql->token == 0) {
         TRY(marks_expire(sql));
     }
     sql->token = token_make();
-    TRY(mark_send(sql, sql->writer, sql->token));
+    return mark_send(sql, sql->writer, sql->token);
+}
+
+struct status postgres_commit_on(struct sql *sql) {
+    if (sql->mode == STORE_READ) {
+        return commit_finish(sql);
+    }
+    if (!sql->exclusive) {
+        TRY(postgres_mark(sql));
+    }
     struct status status = commit_finish(sql);
     return !status_ok(status) && sql->lost ? doubt_settle(sql) : status;
 }

@@ -104,8 +104,11 @@ struct sql_driver {
     void (*close)(struct sql_pool *pool);
 
     /* Waits for a connection. STORE_WRITE on a read-only pool is
-     * PERMISSION_DENIED. */
-    struct status (*begin)(struct sql_pool *pool, enum store_mode mode, struct sql **out);
+     * PERMISSION_DENIED. A writer sees a snapshot of its beginning or is alone,
+     * but one that is `exclusive` sees what was committed before each statement:
+     * it takes locks before it looks at what they guard. */
+    struct status (*begin)(struct sql_pool *pool, enum store_mode mode, bool exclusive,
+                           struct sql **out);
     /* OK if and only if the transaction is durable; STORE also if that can't be
      * found out. `sql` is gone afterwards. */
     struct status (*commit)(struct sql *sql);

@@ -331,7 +331,7 @@ static struct status connection_open(struct sql_pool *pool, bool writer, struct 
 }
 
 static struct status pragma_int(struct sql *sql, const char *text, int *out) {
-    struct sql_cursor *cursor;
+    struct sql_cursor *cursor = NULL;
     bool row = false;
     TRY(sqlite_start(sql, text, NULL, 0, &cursor));
     struct status status = sqlite_next(cursor, &row);
@@ -476,7 +476,9 @@ static void connection_return(struct sql *sql) {
     pthread_mutex_unlock(&pool->mutex);
 }
 
-static struct status sqlite_begin(struct sql_pool *pool, enum store_mode mode, struct sql **out) {
+static struct status sqlite_begin(struct sql_pool *pool, enum store_mode mode, bool exclusive,
+                                  struct sql **out) {
+    (void)exclusive; /* every writer is */
     struct sql *sql = NULL;
     TRY(mode == STORE_WRITE ? writer_take(pool, &sql) : reader_take(pool, &sql));
     struct status status =

@@ -40,14 +40,16 @@ static int64_t shard_choose(struct store *store) {
     return (int64_t)(atomic_fetch_add(&store->turn, 1) % store->driver->shards);
 }
 
-static struct status run_once(struct store *store, enum store_mode mode, store_function *function,
-                              void *argument) {
+/* `*exclusive` says how to run; if that fails, how to run again. */
+static struct status run_once(struct store *store, enum store_mode mode, bool *exclusive,
+                              store_function *function, void *argument) {
     struct store_tx tx = {.store = store,
                           .mode = mode,
+                          .exclusive = *exclusive,
                           .failure = STATUS_OK,
                           .scratch = ARENA_INIT,
                           .shard = shard_choose(store)};
-    TRY(store->driver->begin(store->pool, mode, &tx.sql));
+    TRY(store->driver->begin(store->pool, mode, tx.exclusive, &tx.sql));
     struct status status = function(&tx, argument);
     if (tx.failure != STATUS_OK) {
         status = (struct status){tx.failure};
@@ -58,6 +60,7 @@ static struct status run_once(struct store *store, enum store_mode mode, store_f
         store->driver->rollback(tx.sql);
     }
     arena_release(&tx.scratch);
+    *exclusive = tx.exclusive || tx.closes;
     return status;
 }
 
@@ -71,8 +74,9 @@ static void run_pause(unsigned attempt) {
 struct status store_run(struct store *store, enum store_mode mode, store_function *function,
                         void *argument) {
     int64_t deadline = clock_monotonic_ns() + retry_ns;
+    bool exclusive = false;
     for (unsigned attempt = 0;; attempt++) {
-        struct status status = run_once(store, mode, function, argument);
+        struct status status = run_once(store, mode, &exclusive, function, argument);
         if (status.code != STATUS_STORE_BUSY || clock_monotonic_ns() >= deadline) {
             return status;
         }

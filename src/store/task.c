@@ -84,6 +84,28 @@ static struct status peer_require(struct store_tx *tx, const char *name) {
                        SQL_VALUES(sql_of_text(name)));
 }
 
+/* ---- The gate ------------------------------------------------------------------ */
+
+static bool gate_needed(const struct store_tx *tx) {
+    return tx->mode == STORE_WRITE && tx->store->driver->shards > 1;
+}
+
+static struct status gate_write(struct store_tx *tx, const struct task_row *task, int64_t shard) {
+    return sql_run(tx, NULL,
+                   "INSERT INTO task_usage (task, shard, reports, bytes, unassigned)"
+                   " VALUES ($1, $2, 0, 0, 0) ON CONFLICT (task, shard) DO UPDATE SET"
+                   " reports = task_usage.reports",
+                   SQL_VALUES(sql_of_int(task->number), sql_of_int(shard)));
+}
+
+/* Writes all rows of the gate, waiting for each. */
+static struct status gate_close(struct store_tx *tx, const struct task_row *task) {
+    for (int64_t shard = 0; shard < (int64_t)tx->store->driver->shards; shard++) {
+        TRY(gate_write(tx, task, shard));
+    }
+    return OK;
+}
+
 /* ---- Tasks ------------------------------------------------------------------- */
 
 static struct seal_place verify_keys_place(const uint8_t id[STORE_TASK_ID_SIZE]) {
@@ -142,9 +164,25 @@ static bool task_equal(const struct store_task *a, const struct store_task *b) {
            span_equal_vartime(a->settings, b->settings);
 }
 
+static struct status task_row_decode(const struct sql_rows *rows, struct arena *arena,
+                                     void *out) {
+    (void)arena;
+    *(struct task_row *)out = (struct task_row){sql_int(rows, 0), sql_u64(rows, 1)};
+    return OK;
+}
+
+static struct status task_row_get(struct store_tx *tx, const uint8_t id[STORE_TASK_ID_SIZE],
+                                  struct task_row *out) {
+    struct status status = sql_get(tx, NULL, task_row_decode, out,
+                                   "SELECT number, watermark FROM task WHERE id = $1",
+                                   SQL_VALUES(sql_of_id(id, STORE_TASK_ID_SIZE)));
+    return status.code == STATUS_NOT_FOUND ? FAIL(UNRECOGNIZED_TASK) : status;
+}
+
 static struct status task_insert(struct store_tx *tx, const struct store_task *task) {
     struct seal_place place = verify_keys_place(task->id);
     struct span keys;
+    struct task_row row;
     TRY(seal(tx, &place, task->verify_keys, &keys));
     TRY(sql_run(tx, NULL,
                 "INSERT INTO task (number, id, role, config, collector_config, verify_keys,"
@@ -156,6 +194,8 @@ static struct status task_insert(struct store_tx *tx, const struct store_task *t
                            sql_of_bytes(keys), sql_of_text(task->aggregator_peer),
                            sql_of_text(task->collector_peer), sql_of_bytes(task->settings),
                            sql_of_int(task->created_at))));
+    TRY(task_row_get(tx, task->id, &row));
+    TRY(gate_needed(tx) ? gate_close(tx, &row) : OK);
     return config_bump(tx);
 }
 
@@ -216,13 +256,6 @@ struct status store_task_delete(struct store_tx *tx, const uint8_t id[STORE_TASK
     return config_bump(tx);
 }
 
-static struct status task_row_decode(const struct sql_rows *rows, struct arena *arena,
-                                     void *out) {
-    (void)arena;
-    *(struct task_row *)out = (struct task_row){sql_int(rows, 0), sql_u64(rows, 1)};
-    return OK;
-}
-
 /* A transaction mostly works on one task, and looks it up once. */
 struct task_known {
     uint8_t id[STORE_TASK_ID_SIZE];
@@ -244,16 +277,31 @@ static struct status task_remember(struct store_tx *tx, const uint8_t id[STORE_T
     return OK;
 }
 
-static bool gate_needed(const struct store_tx *tx) {
-    return tx->mode == STORE_WRITE && tx->store->driver->shards > 1;
+static struct status shard_decode(const struct sql_rows *rows, struct arena *arena, void *out) {
+    (void)arena;
+    *(int64_t *)out = sql_int(rows, 0);
+    return OK;
 }
 
-static struct status gate_write(struct store_tx *tx, const struct task_row *task, int64_t shard) {
-    return sql_run(tx, NULL,
-                   "INSERT INTO task_usage (task, shard, reports, bytes, unassigned)"
-                   " VALUES ($1, $2, 0, 0, 0) ON CONFLICT (task, shard) DO UPDATE SET"
-                   " reports = task_usage.reports",
-                   SQL_VALUES(sql_of_int(task->number), sql_of_int(shard)));
+/* Locks all rows of the gate that nobody else holds; all must be among them. */
+static struct status gate_take(struct store_tx *tx, const struct task_row *task) {
+    int64_t *shards;
+    size_t count;
+    TRY(sql_list(tx, &tx->scratch, shard_decode, sizeof *shards, (void **)&shards, &count,
+                 "SELECT shard FROM task_usage WHERE task = $1 ORDER BY task, shard" SQL_SKIP_LOCKED,
+                 SQL_VALUES(sql_of_int(task->number))));
+    return count == tx->store->driver->shards ? OK : tx_lost(tx);
+}
+
+/* Through the gate, and with it closed if the transaction is exclusive. Then the
+ * task may be another by now. */
+static struct status task_enter(struct store_tx *tx, const uint8_t id[STORE_TASK_ID_SIZE],
+                                struct task_row *row) {
+    if (!tx->exclusive) {
+        return gate_write(tx, row, tx->shard);
+    }
+    TRY(gate_close(tx, row));
+    return task_row_get(tx, id, row);
 }
 
 struct status task_find(struct store_tx *tx, const uint8_t id[STORE_TASK_ID_SIZE],
@@ -263,29 +311,23 @@ struct status task_find(struct store_tx *tx, const uint8_t id[STORE_TASK_ID_SIZE
         *out = tx->known->row;
         return OK;
     }
-    struct status status = sql_get(tx, NULL, task_row_decode, &row,
-                                   "SELECT number, watermark FROM task WHERE id = $1",
-                                   SQL_VALUES(sql_of_id(id, STORE_TASK_ID_SIZE)));
-    if (status.code == STATUS_NOT_FOUND) {
-        return FAIL(UNRECOGNIZED_TASK);
-    }
-    TRY(status);
-    TRY(task_remember(tx, id, &row));
+    TRY(task_row_get(tx, id, &row));
     if (gate_needed(tx)) {
-        TRY(gate_write(tx, &row, tx->shard));
+        TRY(task_enter(tx, id, &row));
     }
+    TRY(task_remember(tx, id, &row));
     *out = row;
     return OK;
 }
 
 struct status task_close_gate(struct store_tx *tx, const struct task_row *task) {
-    if (!gate_needed(tx) || (tx->known != NULL && tx->known->row.number == task->number &&
-                             tx->known->gate_closed)) {
+    if (!gate_needed(tx) || tx->exclusive ||
+        (tx->known != NULL && tx->known->row.number == task->number && tx->known->gate_closed)) {
         return OK;
     }
-    for (int64_t shard = 0; shard < (int64_t)tx->store->driver->shards; shard++) {
-        TRY(gate_write(tx, task, shard));
-    }
+    tx->closes = true;
+    TRY(gate_take(tx, task));
+    TRY(gate_close(tx, task));
     if (tx->known != NULL && tx->known->row.number == task->number) {
         tx->known->gate_closed = true;
     }

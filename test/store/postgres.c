@@ -386,6 +386,98 @@ Test(postgres, no_update_is_lost) {
     cr_assert_eq(query("SELECT report_count FROM bucket"), 3);
 }
 
+/* ---- Who closes a gate ---------------------------------------------------------------------- */
+
+static int64_t deadlocks(void) {
+    return query("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()");
+}
+
+static struct status report_run(struct store_tx *tx, void *argument) {
+    enum store_outcome outcome;
+    return store_reports_put(tx, task_id(1), argument, 1, &outcome);
+}
+
+/* Each report is of a new epoch, so whoever brings one has to close the gate, and
+ * all do at about the same time. */
+static int epochs_replica(struct store *store) {
+    for (uint32_t i = 0; i < TURNS; i++) {
+        struct store_report report =
+            make_report((uint32_t)getpid() * TURNS + i, 1000 + i * (uint64_t)STORE_EPOCH_SECONDS);
+        if (!status_ok(store_run(store, STORE_WRITE, report_run, &report))) {
+            return 250;
+        }
+    }
+    return 0;
+}
+
+static void epochs_assert(void) {
+    store_close(fixture_store);
+    fixture_store = NULL;
+    int64_t before = deadlocks();
+    cr_assert_eq(processes_run(epochs_replica), 0);
+    cr_assert_eq(deadlocks(), before);
+    cr_assert_eq(query("SELECT COUNT(*) FROM report_id"), PROCESSES * TURNS);
+    cr_assert_eq(query("SELECT SUM(reports) FROM task_usage"), PROCESSES * TURNS);
+}
+
+Test(postgres, those_that_close_one_gate_do_not_lock_each_other_out) {
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    epochs_assert();
+}
+
+/* As in a database of an earlier version. */
+Test(postgres, gate_is_made_by_who_closes_it) {
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    execute("DELETE FROM task_usage");
+    epochs_assert();
+}
+
+enum { THREADS = 4, RESTARTS = 3 };
+static _Atomic bool enough;
+
+static void *turns_main(void *argument) {
+    int64_t *done = argument;
+    while (!enough && status_ok(store_run(fixture_store, STORE_WRITE, turn_run, NULL))) {
+        ++*done;
+    }
+    return enough ? NULL : argument;
+}
+
+static struct status close_run(struct store_tx *tx, void *argument) {
+    uint64_t *epoch = argument;
+    rival.runs++;
+    return store_watermark_advance(tx, task_id(1), *epoch);
+}
+
+/* It waits its turn, however many others go on writing. */
+Test(postgres, gate_closes_in_a_crowd) {
+    pthread_t threads[THREADS];
+    int64_t done[THREADS] = {0};
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        cr_assert_eq(pthread_create(&threads[i], NULL, turns_main, &done[i]), 0);
+    }
+    for (uint64_t epoch = 1; epoch <= TURNS; epoch++) {
+        rival.runs = 0;
+        ASSERT_OK(store_run(fixture_store, STORE_WRITE, close_run, &epoch));
+        cr_assert_leq(rival.runs, 2);
+    }
+    enough = true;
+    for (int i = 0; i < THREADS; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        cr_assert_null(failed);
+        cr_assert_gt(done[i], 0);
+    }
+    cr_assert_eq(query("SELECT watermark FROM task"), TURNS);
+}
+
 /* ---- A server that goes away ---------------------------------------------------------------- */
 
 static void backends_end(void) {
@@ -478,16 +570,6 @@ Test(postgres, commit_whose_answer_was_lost_is_not_run_again) { commit_in_doubt(
 
 Test(postgres, commit_that_never_arrived_is_run_again) { commit_in_doubt(CUT_BEFORE, 2); }
 
-enum { THREADS = 4, RESTARTS = 3 };
-static _Atomic bool enough;
-
-static void *turns_main(void *argument) {
-    int64_t *done = argument;
-    while (!enough && status_ok(store_run(fixture_store, STORE_WRITE, turn_run, NULL))) {
-        ++*done;
-    }
-    return enough ? NULL : argument;
-}
 
 /* The server crashes and comes back again and again; each turn counts once. */
 Test(postgres, crashes_lose_nothing_and_double_nothing) {
