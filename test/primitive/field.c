@@ -73,6 +73,9 @@ static void check_decode(const struct field_kernel *field) {
                 values[lane] = lane == bad ? wrong[i] : field->modulus - 1;
             }
             cr_assert_eq(vector_put(field, x, 0, values), (lane_mask)1 << bad);
+            for (unsigned lane = 0; lane < field->lanes; lane++) { /* below the modulus */
+                cr_assert_eq(vector_get(field, x, 0, lane), lane == bad ? 0 : values[lane]);
+            }
         }
     }
     for (size_t i = 0; i < NUMBERS; i++) {

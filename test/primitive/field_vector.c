@@ -89,6 +89,8 @@ static void check_carries(const struct field_kernel *field) {
     field->dot(out, a, 1, a, 1, MANY);
     field->to_factor(out, out, 1);
     FOR_EACH_LANE { cr_assert_eq(GET(out, 0), MANY); }
+    field->sum(out, a, MANY, 1);
+    FOR_EACH_LANE { cr_assert_eq(GET(out, 0), negate(field, MANY)); }
     /* In Field128 the sum's upper part then comes close below a power of two,
      * so that reducing what lies above that makes a carry of its own. */
     const field_value last = ((field_value)10 * MANY << 66) % field->modulus;

@@ -6,7 +6,7 @@
 /* A seed whose stream, under an empty tag and binder, has as its 1298th word a
  * number that is not below Field64's modulus, 0xffffffffe986a2fa reduced; it
  * took a search. Figures from the draft's reference implementation. */
-enum { REJECTED_AT = 1298, LENGTH = 1400 };
+enum { REJECTED_AT = 1298, LENGTH = 1400, CTX_MAX = 360 };
 
 static field_value element(const struct field_kernel *field, const uint64_t *vector, size_t i,
                            unsigned lane) {
@@ -55,6 +55,68 @@ Test(xof, a_rejected_sample_is_drawn_again) {
         const struct kernels *kernels = kernels_of((enum simd_type)type);
         for (unsigned lane = 0; kernels != NULL && lane < kernels->lanes; lane++) {
             check_rejection(kernels, lane);
+        }
+    }
+}
+
+/* The first bytes of a lane's stream, from TurboSHAKE128 and the standard's letter. */
+static void stream_of(const struct xof_input *input, unsigned lane, uint8_t out[XOF_SEED_SIZE]) {
+    const size_t dst_len = input->prefix_len + input->ctx_len;
+    const uint8_t dst_size[] = {(uint8_t)dst_len, (uint8_t)(dst_len >> 8)};
+    const uint8_t seed_size = XOF_SEED_SIZE;
+    struct turboshake sponge;
+    turboshake_init(&sponge, &keccak_portable);
+    turboshake_absorb_same(&sponge, dst_size, sizeof(dst_size));
+    turboshake_absorb_same(&sponge, input->prefix, input->prefix_len);
+    turboshake_absorb_same(&sponge, input->ctx[lane], input->ctx_len);
+    turboshake_absorb_same(&sponge, &seed_size, 1);
+    turboshake_absorb_same(&sponge, input->seed[lane], XOF_SEED_SIZE);
+    turboshake_absorb_same(&sponge, input->binder, input->binder_len);
+    turboshake_absorb_same(&sponge, input->nonce[lane], XOF_NONCE_SIZE);
+    turboshake_finish(&sponge, 1);
+    turboshake_squeeze(&sponge, (uint8_t *const[]){out}, XOF_SEED_SIZE);
+}
+
+/* All lanes' contexts are in one place but that of lane `other`, if there is one. */
+static void check_contexts(const struct kernels *kernels, size_t ctx_len, unsigned other) {
+    uint8_t seeds[SIMD_LANES_MAX][XOF_SEED_SIZE], out[SIMD_LANES_MAX][XOF_SEED_SIZE];
+    const uint8_t *seed_of[SIMD_LANES_MAX], *ctx_of[SIMD_LANES_MAX];
+    uint8_t *out_of[SIMD_LANES_MAX], common[CTX_MAX], own[CTX_MAX];
+    fill_bytes(seeds[0], sizeof(seeds), ctx_len);
+    fill_bytes(common, ctx_len, 4);
+    fill_bytes(own, ctx_len, 5);
+    for (unsigned lane = 0; lane < kernels->lanes; lane++) {
+        seed_of[lane] = seeds[lane];
+        ctx_of[lane] = ctx_len == 0 ? NULL : lane == other ? own : common;
+        out_of[lane] = out[lane];
+    }
+    const struct xof_input input = {.prefix = {1, 2, 3, 4, 5, 6, 7, 8},
+                                    .prefix_len = XOF_PREFIX_SIZE,
+                                    .ctx = ctx_of,
+                                    .ctx_len = ctx_len,
+                                    .seed = seed_of,
+                                    .binder = {9, 10},
+                                    .binder_len = ctx_len % 3,
+                                    .nonce = seed_of};
+    struct turboshake sponge;
+    xof_start(&sponge, kernels, &input);
+    xof_derive_seed(&sponge, out_of);
+    for (unsigned lane = 0; lane < kernels->lanes; lane++) {
+        uint8_t expected[XOF_SEED_SIZE];
+        stream_of(&input, lane, expected);
+        cr_assert_eq(memcmp(out[lane], expected, XOF_SEED_SIZE), 0, "%s: %zu bytes, lane %u",
+                     simd_name(kernels->type), ctx_len, lane);
+    }
+}
+
+/* With the tag shorter than a block, as long as one, and longer. */
+Test(xof, contexts_of_any_length_and_place) {
+    for (int type = 0; type < SIMD_TYPES; type++) {
+        const struct kernels *kernels = kernels_of((enum simd_type)type);
+        for (size_t ctx_len = 0; kernels != NULL && ctx_len <= CTX_MAX; ctx_len++) {
+            for (unsigned other = 0; other <= kernels->lanes; other++) {
+                check_contexts(kernels, ctx_len, other);
+            }
         }
     }
 }
