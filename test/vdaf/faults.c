@@ -46,7 +46,9 @@ static struct span guarded(struct span bytes) {
     cr_assert(pages != MAP_FAILED);
     cr_assert_eq(mprotect(pages + size, page, PROT_NONE), 0);
     uint8_t *copy = pages + size - bytes.len;
-    memcpy(copy, bytes.data, bytes.len);
+    if (bytes.len > 0) {
+        memcpy(copy, bytes.data, bytes.len);
+    }
     return span_of(copy, bytes.len);
 }
 
