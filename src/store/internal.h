@@ -72,7 +72,8 @@ struct task_row {
  * The order in which locks are taken, so that no two wait for each other: tasks
  * by their IDs; of a task the gate before all else, its shards ascending; report
  * IDs ascending; buckets by key; segments by arrival; jobs; batches; resources.
- * Claims and renewals of leases go through no gate, and pass over what is locked.
+ * A new row that nobody else knows of may come at any time. Claims and renewals of
+ * leases go through no gate, and pass over what is locked.
  *
  * UNRECOGNIZED_TASK
  */
