@@ -107,8 +107,8 @@ static inline element element_add(element a, element b) {
 }
 
 static inline element element_sub(element a, element b) {
-    /* a + p - b, with limbs that don't go below zero: p is 1, 2^52 - c and
-     * 2^24 - 1, of which each borrows from the next. */
+    /* a + p - b, whose limbs don't go below zero, the third once it has its carry:
+     * p is 1, 2^52 - c and 2^24 - 1, of which each borrows from the next. */
     const uint64_t p[] = {MASK_52 + 2, 2 * (MASK_52 + 1) - C - 1, MASK_24 - 1};
     for (int i = 0; i < LOOSE_LIMBS; i++) {
         a.v[i] = lane_sub(lane_add(a.v[i], lane_splat(p[i])), b.v[i]);
