@@ -215,3 +215,8 @@ Test(lanes, a_batch_equals_its_reports) {
         vdaf_free(vdaf);
     }
 }
+
+/* Output shares longer than the piece that is summed at once. */
+Test(lanes, equal_the_portable_ones_in_long_outputs) {
+    compare(&(struct shape){0, "Prio3Histogram", {{"length", 600}, {"chunk_length", 24}}, 2}, 11);
+}
