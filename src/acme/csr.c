@@ -1,8 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "acme/csr.h"
 
+#include <openssl/asn1t.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+
+#include "acme/key_info.h"
+
+/* CertificationRequest (RFC 2986 section 4), its key left as it is. What is signed
+ * are the bytes that came, which are kept. */
+typedef struct request_info {
+    ASN1_ENCODING enc;
+    ASN1_INTEGER *version;
+    X509_NAME *subject;
+    KEY_INFO *key;
+    STACK_OF(X509_ATTRIBUTE) *attributes;
+} REQUEST_INFO;
+
+typedef struct request {
+    REQUEST_INFO *info;
+    X509_ALGOR *algorithm;
+    ASN1_BIT_STRING *signature;
+} REQUEST;
+
+ASN1_SEQUENCE_enc(REQUEST_INFO, enc, 0) = {
+    ASN1_SIMPLE(REQUEST_INFO, version, ASN1_INTEGER),
+    ASN1_SIMPLE(REQUEST_INFO, subject, X509_NAME),
+    ASN1_SIMPLE(REQUEST_INFO, key, KEY_INFO),
+    ASN1_IMP_SET_OF_OPT(REQUEST_INFO, attributes, X509_ATTRIBUTE, 0),
+} static_ASN1_SEQUENCE_END_ref(REQUEST_INFO, REQUEST_INFO)
+
+ASN1_SEQUENCE(REQUEST) = {
+    ASN1_SIMPLE(REQUEST, info, REQUEST_INFO),
+    ASN1_SIMPLE(REQUEST, algorithm, X509_ALGOR),
+    ASN1_SIMPLE(REQUEST, signature, ASN1_BIT_STRING),
+} static_ASN1_SEQUENCE_END(REQUEST)
 
 /* ---- Writing ---- */
 
@@ -53,9 +85,9 @@ static struct status refuse(const char **reason, const char *text) {
 }
 
 /* Adds common names, which old clients still set, as identifiers. */
-static struct status add_common_names(const X509_REQ *request, struct arena *arena,
+static struct status add_common_names(const REQUEST *request, struct arena *arena,
                                       struct csr *csr) {
-    const X509_NAME *subject = X509_REQ_get_subject_name(request);
+    const X509_NAME *subject = request->info->subject;
     for (int at = -1; (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0;) {
         const ASN1_STRING *text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
         const size_t len = (size_t)ASN1_STRING_length(text);
@@ -81,7 +113,7 @@ static struct status add_common_names(const X509_REQ *request, struct arena *are
     return OK;
 }
 
-static struct status read_names(const X509_REQ *request, const STACK_OF(X509_EXTENSION) *extensions,
+static struct status read_names(const REQUEST *request, const STACK_OF(X509_EXTENSION) *extensions,
                                 struct arena *arena, struct csr *csr, const char **reason) {
     GENERAL_NAMES *names = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
     struct acme_identifier *found = NULL;
@@ -109,38 +141,51 @@ static bool asks_for_staple(const STACK_OF(X509_EXTENSION) *extensions) {
     return X509v3_get_ext_by_NID(extensions, NID_tlsfeature, -1) >= 0;
 }
 
-static struct status read_key(X509_REQ *request, struct arena *arena, struct csr *csr,
+/* Those of the first attribute that has some. NULL: there are none. */
+static STACK_OF(X509_EXTENSION) *extensions_of(const REQUEST *request) {
+    static const int nids[] = {NID_ext_req, NID_ms_ext_req};
+    for (size_t i = 0; i < sizeof(nids) / sizeof(nids[0]); i++) {
+        const int at = X509at_get_attr_by_NID(request->info->attributes, nids[i], -1);
+        X509_ATTRIBUTE *attribute =
+            at < 0 ? NULL : X509at_get_attr(request->info->attributes, at);
+        const ASN1_TYPE *value = X509_ATTRIBUTE_get0_type(attribute, 0);
+        if (value != NULL && value->type == V_ASN1_SEQUENCE) {
+            const uint8_t *cursor = value->value.sequence->data;
+            return (STACK_OF(X509_EXTENSION) *)ASN1_item_d2i(
+                NULL, &cursor, value->value.sequence->length, ASN1_ITEM_rptr(X509_EXTENSIONS));
+        }
+    }
+    return NULL;
+}
+
+static struct status read_key(const REQUEST *request, struct arena *arena, struct csr *csr,
                               const char **reason) {
-    uint8_t *bytes = NULL;
-    EVP_PKEY *key = X509_REQ_get_pubkey(request);
-    if (key == NULL) {
+    TRY(key_info_write(request->info->key, arena, &csr->key_der));
+    if (!status_ok(key_info_key(csr->key_der, &csr->key))) {
         return refuse(reason, "its public key can't be read");
     }
-    csr->key = key;
-    if (X509_REQ_verify(request, key) != 1) {
-        return refuse(reason, "it is not signed by its own key");
-    }
-    const int len = i2d_PUBKEY(key, &bytes);
-    struct status status =
-        len > 0 ? arena_copy(arena, span_of(bytes, (size_t)len), &csr->key_der) : FAIL(NO_MEMORY);
-    OPENSSL_free(bytes);
-    return status;
+    return ASN1_item_verify(ASN1_ITEM_rptr(REQUEST_INFO), request->algorithm, request->signature,
+                            request->info, csr->key) == 1
+               ? OK
+               : refuse(reason, "it is not signed by its own key");
 }
 
 struct status csr_read(struct span der, struct arena *arena, struct csr *out,
                        const char **reason) {
     enum { CSR_BYTES_MAX = 64 * 1024 };
     const uint8_t *cursor = der.data;
-    X509_REQ *request =
-        der.len > 0 && der.len <= CSR_BYTES_MAX ? d2i_X509_REQ(NULL, &cursor, (long)der.len) : NULL;
+    REQUEST *request = NULL;
     struct csr csr = {0};
     struct status status = OK;
     STACK_OF(X509_EXTENSION) *extensions = NULL;
+    if (der.len > 0 && der.len <= CSR_BYTES_MAX) {
+        request = (REQUEST *)ASN1_item_d2i(NULL, &cursor, (long)der.len, ASN1_ITEM_rptr(REQUEST));
+    }
     if (request == NULL || cursor != der.data + der.len) {
         status = refuse(reason, "it is no DER of a PKCS#10 request");
         goto done;
     }
-    extensions = X509_REQ_get_extensions(request);
+    extensions = extensions_of(request);
     TRY_GOTO(status, read_key(request, arena, &csr, reason), done);
     TRY_GOTO(status, read_names(request, extensions, arena, &csr, reason), done);
     csr.must_staple = asks_for_staple(extensions);
@@ -150,7 +195,7 @@ done:
         csr_release(&csr);
     }
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-    X509_REQ_free(request);
+    ASN1_item_free((ASN1_VALUE *)request, ASN1_ITEM_rptr(REQUEST));
     ERR_clear_error();
     return status;
 }

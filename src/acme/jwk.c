@@ -36,18 +36,6 @@ static bool read_bytes(const json_t *jwk, const char *name, uint8_t *out, size_t
     return text != NULL && status_ok(base64url_decode(out, len, span_of_string(text)));
 }
 
-static OSSL_PARAM *ec_parameters(const char *group, const uint8_t *point, size_t len) {
-    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-    OSSL_PARAM *parameters = NULL;
-    if (builder != NULL &&
-        OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) == 1 &&
-        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, len) == 1) {
-        parameters = OSSL_PARAM_BLD_to_param(builder);
-    }
-    OSSL_PARAM_BLD_free(builder);
-    return parameters;
-}
-
 /* On the curve and, as the curves here have no cofactor, in its group. */
 static struct status read_ec(const json_t *jwk, EVP_PKEY **out) {
     uint8_t point[1 + 2 * COORDINATE_MAX] = {4}; /* uncompressed */
@@ -60,8 +48,7 @@ static struct status read_ec(const json_t *jwk, EVP_PKEY **out) {
     if (!read_bytes(jwk, "x", point + 1, size) || !read_bytes(jwk, "y", point + 1 + size, size)) {
         return FAIL(INVALID_MESSAGE);
     }
-    return key_from("EC", ec_parameters(p256 ? "prime256v1" : "secp384r1", point, 1 + 2 * size),
-                    out);
+    return key_of_point(p256 ? KEY_P256 : KEY_P384, span_of(point, 1 + 2 * size), out);
 }
 
 /* A member that is a positive integer, shortest form (RFC 7518 section 2). */

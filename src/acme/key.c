@@ -4,6 +4,7 @@
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 
 enum { PEM_BYTES_MAX = 64 * 1024 };
@@ -37,6 +38,27 @@ enum key_kind key_kind(const EVP_PKEY *key) {
     return strcmp(group, "prime256v1") == 0  ? KEY_P256
            : strcmp(group, "secp384r1") == 0 ? KEY_P384
                                              : KEY_OTHER;
+}
+
+struct status key_of_point(enum key_kind kind, struct span point, EVP_PKEY **out) {
+    char *group = (char *)(kind == KEY_P256 ? "prime256v1" : "secp384r1"); /* is only read */
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (uint8_t *)point.data,
+                                          point.len),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    EVP_PKEY *key = NULL;
+    const bool good = context != NULL && EVP_PKEY_fromdata_init(context) == 1 &&
+                      EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, parameters) == 1;
+    EVP_PKEY_CTX_free(context);
+    ERR_clear_error();
+    if (!good) {
+        return FAIL(INVALID_MESSAGE);
+    }
+    *out = key;
+    return OK;
 }
 
 struct status key_write(EVP_PKEY *key, struct secret *pem) {

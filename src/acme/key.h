@@ -17,6 +17,10 @@ enum key_kind { KEY_OTHER, KEY_P256, KEY_P384, KEY_RSA, KEY_ED25519 };
 struct status key_new(enum key_kind kind, EVP_PKEY **out);
 enum key_kind key_kind(const EVP_PKEY *key);
 
+/* A public key of P-256 or P-384 from its point (SEC 1, section 2.3.3).
+ * INVALID_MESSAGE if it isn't one of the curve. */
+struct status key_of_point(enum key_kind kind, struct span point, EVP_PKEY **out);
+
 /* PKCS#8 as PEM, unencrypted. `pem` holds one private key of whatever PEM form
  * OpenSSL reads without a passphrase; INVALID_MESSAGE otherwise. */
 struct status key_write(EVP_PKEY *key, struct secret *pem);

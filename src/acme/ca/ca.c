@@ -9,7 +9,7 @@
 #include "acme/ca/context.h"
 #include "acme/ca/resolver.h"
 #include "acme/certificate.h"
-#include "acme/key.h"
+#include "acme/key_info.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -262,6 +262,7 @@ struct status ca_self_issue(struct ca *ca, const struct ca_profile *profile,
     struct acme_identifier *identifiers = ARENA_ARRAY(&arena, struct acme_identifier, count + 1);
     struct ca_certificate certificate;
     struct ca_finding finding;
+    struct span public_key;
     EVP_PKEY *pair = NULL;
     X509 *leaf = NULL;
     struct status status = identifiers == NULL ? FAIL(NO_MEMORY) : OK;
@@ -270,8 +271,9 @@ struct status ca_self_issue(struct ca *ca, const struct ca_profile *profile,
     }
     TRY_GOTO(status, status, exit);
     TRY_GOTO(status, key_new(KEY_P256, &pair), exit);
+    TRY_GOTO(status, key_info_of(pair, &arena, &public_key), exit);
     TRY_GOTO(status,
-             ca_mint_certificate(&ca->mint, profile, pair, identifiers, count,
+             ca_mint_certificate(&ca->mint, profile, public_key, identifiers, count,
                                  (int64_t)clock_now_s(&clock_system), &arena, &certificate,
                                  &finding),
              exit);

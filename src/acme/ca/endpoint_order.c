@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <openssl/sha.h>
 #include <string.h>
 
 #include "acme/ca/endpoint.h"
@@ -180,7 +181,7 @@ static struct status check_key(struct ca_exchange *x, struct finalization *f) {
     if (EVP_PKEY_eq(f->csr.key, x->account_key) == 1) {
         return ca_fail(x, ACME_BAD_CSR, "the certificate's key must not be the account's");
     }
-    TRY(ca_key_digest(f->csr.key, f->key_digest));
+    SHA256(f->csr.key_der.data, f->csr.key_der.len, f->key_digest);
     TRY(ca_db_read(x->ca->db, key_look_up, f));
     return f->blocked ? ca_fail(x, ACME_BAD_PUBLIC_KEY, "this key was reported as compromised")
                       : OK;
@@ -229,7 +230,7 @@ static struct status issue(struct ca_exchange *x, struct finalization *f) {
     struct ca_finding finding;
     TRY(check_csr(x, f));
     struct status status = ca_mint_certificate(
-        &x->ca->mint, f->profile, f->csr.key, f->csr.identifiers, f->csr.identifier_count, x->now,
+        &x->ca->mint, f->profile, f->csr.key_der, f->csr.identifiers, f->csr.identifier_count, x->now,
         x->arena, &f->certificate, &finding);
     if (status.code == STATUS_VERIFY_FAILED) {
         return ca_fail(x, ACME_BAD_CSR, "the check %s failed: %s", finding.lint, finding.text);

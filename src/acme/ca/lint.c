@@ -6,10 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "acme/ca/leaf.h"
+
 /* One certificate under its checks. */
 struct subject {
     const struct ca_lint_input *input;
-    X509 *certificate;
+    LEAF *leaf;
+    const STACK_OF(X509_EXTENSION) *extensions;
+    struct span key_der; /* of its key: NULL if that can't be read */
+    EVP_PKEY *key;
     struct arena arena;
     struct ca_finding *finding;
 };
@@ -34,19 +39,20 @@ static bool lint_der(struct subject *s) {
     if (!status_ok(ca_tbs_of(s->input->der, &tbs))) {
         return fail(s, "the certificate is not a DER sequence, or bytes follow it");
     }
-    int len = i2d_re_X509_tbs(s->certificate, &again);
+    int len = ca_leaf_tbs_write(s->leaf, &again);
     bool same = len > 0 && span_equal_vartime(tbs, span_of(again, (size_t)len));
     OPENSSL_free(again);
     return same || fail(s, "the to-be-signed part is not DER");
 }
 
 static bool lint_version(struct subject *s) {
-    return X509_get_version(s->certificate) == X509_VERSION_3 || fail(s, "the version is not 3");
+    const ASN1_INTEGER *version = s->leaf->tbs->version;
+    return (version != NULL && ASN1_INTEGER_get(version) == X509_VERSION_3) || fail(s, "the version is not 3");
 }
 
 /* RFC 5280 section 4.1.2.2, and at least 128 random bits of our 20 octets. */
 static bool lint_serial(struct subject *s) {
-    const ASN1_INTEGER *serial = X509_get0_serialNumber(s->certificate);
+    const ASN1_INTEGER *serial = s->leaf->tbs->serial;
     const uint8_t *bytes = ASN1_STRING_get0_data(serial);
     int len = ASN1_STRING_length(serial);
     unsigned seen = 0;
@@ -69,9 +75,7 @@ static bool algorithm_good(const X509_ALGOR *algorithm) {
 /* RFC 5280 section 4.1.1.2: the same inside and outside; RFC 5758 section 3.2:
  * without parameters. */
 static bool lint_signature_algorithm(struct subject *s) {
-    const X509_ALGOR *outer;
-    X509_get0_signature(NULL, &outer, s->certificate);
-    return (algorithm_good(outer) && algorithm_good(X509_get0_tbs_sigalg(s->certificate))) ||
+    return (algorithm_good(s->leaf->algorithm) && algorithm_good(s->leaf->tbs->algorithm)) ||
            fail(s, "the signature algorithm is not ecdsa-with-SHA256 inside and outside");
 }
 
@@ -83,22 +87,20 @@ static bool lint_issuer(struct subject *s) {
     bool same =
         X509_NAME_get0_der(X509_get_subject_name(s->input->issuer->certificate), &ours,
                            &our_len) == 1 &&
-        X509_NAME_get0_der(X509_get_issuer_name(s->certificate), &theirs, &their_len) == 1 &&
+        X509_NAME_get0_der(s->leaf->tbs->issuer, &theirs, &their_len) == 1 &&
         span_equal_vartime(span_of(ours, our_len), span_of(theirs, their_len));
     return same || fail(s, "the issuer's name is not the issuer's subject byte for byte");
 }
 
 /* The names stand in the extension alone. */
 static bool lint_subject(struct subject *s) {
-    return X509_NAME_entry_count(X509_get_subject_name(s->certificate)) == 0 ||
+    return X509_NAME_entry_count(s->leaf->tbs->subject) == 0 ||
            fail(s, "the subject is not empty");
 }
 
 static bool lint_unique_ids(struct subject *s) {
-    const ASN1_BIT_STRING *issuer;
-    const ASN1_BIT_STRING *subject;
-    X509_get0_uids(s->certificate, &issuer, &subject);
-    return (issuer == NULL && subject == NULL) || fail(s, "unique identifiers are not used");
+    return (s->leaf->tbs->issuer_id == NULL && s->leaf->tbs->subject_id == NULL) ||
+           fail(s, "unique identifiers are not used");
 }
 
 /* ---- Validity ---- */
@@ -118,8 +120,8 @@ struct validity {
 };
 
 static bool validity_read(struct subject *s, struct validity *out) {
-    const ASN1_TIME *first = X509_get0_notBefore(s->certificate);
-    const ASN1_TIME *last = X509_get0_notAfter(s->certificate);
+    const ASN1_TIME *first = s->leaf->tbs->validity->notBefore;
+    const ASN1_TIME *last = s->leaf->tbs->validity->notAfter;
     return (ca_time_seconds(first, &out->first) && ca_time_seconds(last, &out->last) &&
             time_form(first, out->first) && time_form(last, out->last)) ||
            fail(s, "a time is not in the form that RFC 5280 demands");
@@ -172,33 +174,22 @@ static bool lint_validity_issuer(struct subject *s) {
 /* ---- The key ---- */
 
 static bool lint_key_encoding(struct subject *s) {
-    uint8_t *held = NULL;
-    uint8_t *again = NULL;
-    EVP_PKEY *key = X509_get0_pubkey(s->certificate);
-    int held_len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(s->certificate), &held);
-    int len = key == NULL ? -1 : i2d_PUBKEY(key, &again);
-    bool same = len > 0 && held_len > 0 &&
-                span_equal_vartime(span_of(held, (size_t)held_len), span_of(again, (size_t)len));
-    OPENSSL_free(held);
-    OPENSSL_free(again);
-    return same || fail(s, "the public key is not encoded in the one usual way");
+    return s->key != NULL ||
+           fail(s, "the public key can't be read, or is not encoded in the one usual way");
 }
 
-static bool lint_key_quality(struct subject *s) {
-    const EVP_PKEY *key = X509_get0_pubkey(s->certificate);
-    return key == NULL ? fail(s, "the public key can't be read")
-                       : ca_key_good(key, s->finding->text);
-}
+static bool lint_key_quality(struct subject *s) { return ca_key_good(s->key, s->finding->text); }
 
 static bool lint_key_ours(struct subject *s) {
-    return EVP_PKEY_eq(X509_get0_pubkey(s->certificate),
-                       X509_get0_pubkey(s->input->issuer->certificate)) != 1 ||
-           fail(s, "the key is the issuer's own");
+    uint8_t *ours = NULL;
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(s->input->issuer->certificate), &ours);
+    bool other = len > 0 && !span_equal_vartime(s->key_der, span_of(ours, (size_t)len));
+    OPENSSL_free(ours);
+    return other || fail(s, "the key is the issuer's own");
 }
 
 static bool lint_key_requested(struct subject *s) {
-    return s->input->key == NULL ||
-           EVP_PKEY_eq(X509_get0_pubkey(s->certificate), s->input->key) == 1 ||
+    return s->input->key.data == NULL || span_equal_vartime(s->key_der, s->input->key) ||
            fail(s, "the key is not the one that was asked for");
 }
 
@@ -218,16 +209,16 @@ enum { EXTENSION_COUNT = sizeof extensions / sizeof extensions[0] };
 
 /* Exactly these, once each, as critical as they should be. */
 static bool lint_extensions(struct subject *s) {
-    if (X509_get_ext_count(s->certificate) != EXTENSION_COUNT) {
-        return fail(s, "%d extensions instead of %d", X509_get_ext_count(s->certificate),
-                    EXTENSION_COUNT);
+    int count = X509v3_get_ext_count(s->extensions);
+    if (count != EXTENSION_COUNT) {
+        return fail(s, "%d extensions instead of %d", count, EXTENSION_COUNT);
     }
     for (size_t i = 0; i < EXTENSION_COUNT; i++) {
-        int at = X509_get_ext_by_NID(s->certificate, extensions[i].nid, -1);
+        int at = X509v3_get_ext_by_NID(s->extensions, extensions[i].nid, -1);
         if (at < 0) {
             return fail(s, "%s is missing", OBJ_nid2sn(extensions[i].nid));
         }
-        bool critical = X509_EXTENSION_get_critical(X509_get_ext(s->certificate, at)) != 0;
+        bool critical = X509_EXTENSION_get_critical(X509v3_get_ext(s->extensions, at)) != 0;
         if (critical != extensions[i].critical) {
             return fail(s, "%s must %sbe critical", OBJ_nid2sn(extensions[i].nid),
                         extensions[i].critical ? "" : "not ");
@@ -238,8 +229,8 @@ static bool lint_extensions(struct subject *s) {
 
 /* Each value, decoded and encoded again, is the same. */
 static bool lint_extension_der(struct subject *s) {
-    for (int i = 0; i < X509_get_ext_count(s->certificate); i++) {
-        X509_EXTENSION *extension = X509_get_ext(s->certificate, i);
+    for (int i = 0; i < X509v3_get_ext_count(s->extensions); i++) {
+        X509_EXTENSION *extension = X509v3_get_ext(s->extensions, i);
         int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
         void *value = X509V3_EXT_d2i(extension);
         X509_EXTENSION *again =
@@ -261,33 +252,47 @@ static bool lint_extension_der(struct subject *s) {
 
 static bool lint_basic_constraints(struct subject *s) {
     BASIC_CONSTRAINTS *constraints =
-        X509_get_ext_d2i(s->certificate, NID_basic_constraints, NULL, NULL);
+        X509V3_get_d2i(s->extensions, NID_basic_constraints, NULL, NULL);
     bool good = constraints != NULL && !constraints->ca && constraints->pathlen == NULL;
     BASIC_CONSTRAINTS_free(constraints);
     return good || fail(s, "the basic constraints don't say that it is no CA");
 }
 
 static bool lint_key_usage(struct subject *s) {
-    return X509_get_key_usage(s->certificate) == KU_DIGITAL_SIGNATURE ||
-           fail(s, "the key usage is not digitalSignature alone");
+    ASN1_BIT_STRING *usage = X509V3_get_d2i(s->extensions, NID_key_usage, NULL, NULL);
+    bool good = usage != NULL && ASN1_STRING_length(usage) == 1 &&
+                ASN1_STRING_get0_data(usage)[0] == KU_DIGITAL_SIGNATURE;
+    ASN1_BIT_STRING_free(usage);
+    return good || fail(s, "the key usage is not digitalSignature alone");
+}
+
+/* Those of the role, each once, and no other. */
+static bool uses_are(const EXTENDED_KEY_USAGE *usage, unsigned wanted) {
+    unsigned seen = 0;
+    for (int i = 0; i < sk_ASN1_OBJECT_num(usage); i++) {
+        int nid = OBJ_obj2nid(sk_ASN1_OBJECT_value(usage, i));
+        unsigned use = nid == NID_server_auth   ? CA_USE_SERVER
+                       : nid == NID_client_auth ? CA_USE_CLIENT
+                                                : 0;
+        if (use == 0 || (seen & use) != 0) {
+            return false;
+        }
+        seen |= use;
+    }
+    return seen == wanted;
 }
 
 static bool lint_extended_key_usage(struct subject *s) {
-    unsigned uses = ca_role_uses(s->input->profile->role);
-    uint32_t wanted = ((uses & CA_USE_SERVER) != 0 ? XKU_SSL_SERVER : 0) |
-                      ((uses & CA_USE_CLIENT) != 0 ? XKU_SSL_CLIENT : 0);
-    EXTENDED_KEY_USAGE *usage = X509_get_ext_d2i(s->certificate, NID_ext_key_usage, NULL, NULL);
-    int count = usage == NULL ? 0 : sk_ASN1_OBJECT_num(usage);
+    EXTENDED_KEY_USAGE *usage = X509V3_get_d2i(s->extensions, NID_ext_key_usage, NULL, NULL);
+    bool good = uses_are(usage, ca_role_uses(s->input->profile->role));
     sk_ASN1_OBJECT_pop_free(usage, ASN1_OBJECT_free);
-    return (X509_get_extended_key_usage(s->certificate) == wanted &&
-            count == __builtin_popcount(uses)) ||
-           fail(s, "the extended key usages are not those of %s",
-                ca_role_name(s->input->profile->role));
+    return good || fail(s, "the extended key usages are not those of %s",
+                        ca_role_name(s->input->profile->role));
 }
 
 static bool lint_authority_key(struct subject *s) {
     AUTHORITY_KEYID *id =
-        X509_get_ext_d2i(s->certificate, NID_authority_key_identifier, NULL, NULL);
+        X509V3_get_d2i(s->extensions, NID_authority_key_identifier, NULL, NULL);
     const ASN1_OCTET_STRING *ours =
         X509_get0_subject_key_id(s->input->issuer->certificate);
     bool good = id != NULL && id->keyid != NULL && id->issuer == NULL && id->serial == NULL &&
@@ -307,7 +312,7 @@ static bool name_is_url(const GENERAL_NAME *name, const char *url) {
 static bool lint_issuer_url(struct subject *s) {
     char url[CA_URL_MAX];
     ca_issuer_certificate_url(s->input->issuer, url);
-    AUTHORITY_INFO_ACCESS *access = X509_get_ext_d2i(s->certificate, NID_info_access, NULL, NULL);
+    AUTHORITY_INFO_ACCESS *access = X509V3_get_d2i(s->extensions, NID_info_access, NULL, NULL);
     bool good = sk_ACCESS_DESCRIPTION_num(access) == 1;
     if (good) {
         const ACCESS_DESCRIPTION *only = sk_ACCESS_DESCRIPTION_value(access, 0);
@@ -326,14 +331,14 @@ static bool point_is_url(const DIST_POINT *point, const char *url) {
 
 static bool lint_crl_point(struct subject *s) {
     char url[CA_URL_MAX];
-    const ASN1_INTEGER *serial = X509_get0_serialNumber(s->certificate);
+    const ASN1_INTEGER *serial = s->leaf->tbs->serial;
     if (ASN1_STRING_length(serial) != CA_SERIAL_SIZE) {
         return fail(s, "no CRL shard for a serial number of this size");
     }
     ca_issuer_crl_url(s->input->issuer,
                       ca_issuer_shard(s->input->issuer, ASN1_STRING_get0_data(serial)), url);
     CRL_DIST_POINTS *points =
-        X509_get_ext_d2i(s->certificate, NID_crl_distribution_points, NULL, NULL);
+        X509V3_get_d2i(s->extensions, NID_crl_distribution_points, NULL, NULL);
     bool good =
         sk_DIST_POINT_num(points) == 1 && point_is_url(sk_DIST_POINT_value(points, 0), url);
     sk_DIST_POINT_pop_free(points, DIST_POINT_free);
@@ -343,7 +348,7 @@ static bool lint_crl_point(struct subject *s) {
 /* ---- Names ---- */
 
 static bool names_read(struct subject *s, struct acme_identifier **out, size_t *count) {
-    GENERAL_NAMES *names = X509_get_ext_d2i(s->certificate, NID_subject_alt_name, NULL, NULL);
+    GENERAL_NAMES *names = X509V3_get_d2i(s->extensions, NID_subject_alt_name, NULL, NULL);
     struct status status = identifiers_of_names(names, &s->arena, out, count);
     int held = sk_GENERAL_NAME_num(names);
     GENERAL_NAMES_free(names);
@@ -361,7 +366,7 @@ static bool lint_names_form(struct subject *s) {
     if (!names_read(s, &names, &count)) {
         return false;
     }
-    GENERAL_NAMES *held = X509_get_ext_d2i(s->certificate, NID_subject_alt_name, NULL, NULL);
+    GENERAL_NAMES *held = X509V3_get_d2i(s->extensions, NID_subject_alt_name, NULL, NULL);
     again = identifiers_names(names, count);
     bool same = again != NULL && held != NULL;
     for (size_t i = 0; same && i < count; i++) {
@@ -436,33 +441,31 @@ enum { LINT_COUNT = sizeof lints / sizeof lints[0] };
 
 const char *ca_lint_name(size_t index) { return index < LINT_COUNT ? lints[index].name : NULL; }
 
-static X509 *certificate_read(struct span der) {
-    const uint8_t *at = der.data;
-    X509 *certificate = d2i_X509(NULL, &at, (long)der.len);
-    if (certificate != NULL && at != der.data + der.len) {
-        X509_free(certificate);
-        return NULL;
+/* A key that can't be read is left to the lint that says so. */
+static struct status subject_read(struct subject *s) {
+    s->leaf = ca_leaf_read(s->input->der);
+    if (s->leaf == NULL) {
+        fail(s, "the certificate can't be read");
+        return FAIL(VERIFY_FAILED);
     }
-    return certificate;
+    s->extensions = s->leaf->tbs->extensions;
+    TRY(key_info_write(s->leaf->tbs->key, &s->arena, &s->key_der));
+    struct status status = key_info_key(s->key_der, &s->key);
+    return status.code == STATUS_INVALID_MESSAGE ? OK : status;
 }
 
 struct status ca_lint(const struct ca_lint_input *input, struct ca_finding *finding) {
-    struct subject subject = {
-        .input = input, .arena = ARENA_INIT, .finding = finding,
-        .certificate = certificate_read(input->der),
-    };
-    bool good = subject.certificate != NULL;
-    if (!good) {
-        finding->lint = lints[0].name;
-        fail(&subject, "the certificate can't be read");
-    }
-    for (size_t i = 0; good && i < LINT_COUNT; i++) {
+    struct subject subject = {.input = input, .arena = ARENA_INIT, .finding = finding};
+    finding->lint = lints[0].name;
+    struct status status = subject_read(&subject);
+    for (size_t i = 0; status_ok(status) && i < LINT_COUNT; i++) {
         finding->lint = lints[i].name;
-        good = lints[i].check(&subject);
+        status = lints[i].check(&subject) ? OK : FAIL(VERIFY_FAILED);
     }
-    X509_free(subject.certificate);
+    ca_leaf_free(subject.leaf);
+    EVP_PKEY_free(subject.key);
     arena_release(&subject.arena);
-    return good ? OK : FAIL(VERIFY_FAILED);
+    return status;
 }
 
 static bool signature_good(struct span tbs, struct span signature, const struct ca_issuer *issuer) {

@@ -22,7 +22,7 @@ struct ca_lint_input {
     const struct ca_policy *policy;
     int64_t now; /* seconds since 1970 */
     /* What was asked for; NULL, as for the signer: not known. */
-    EVP_PKEY *key;
+    struct span key; /* SubjectPublicKeyInfo */
     const struct acme_identifier *identifiers;
     size_t identifier_count;
 };

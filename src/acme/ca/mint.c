@@ -5,17 +5,6 @@
 
 #include "base/log.h"
 
-struct status ca_key_digest(const EVP_PKEY *key, uint8_t out[static CA_DIGEST_SIZE]) {
-    uint8_t *der = NULL;
-    int len = i2d_PUBKEY(key, &der);
-    if (len <= 0) {
-        return FAIL(CRYPTO);
-    }
-    SHA256(der, (size_t)len, out);
-    OPENSSL_free(der);
-    return OK;
-}
-
 /* Signed with the throwaway key. */
 static struct status draft(const struct ca_mint *mint, const struct ca_template *template,
                            struct buffer *out) {
@@ -59,7 +48,7 @@ static struct status describe(const struct ca_template *template, struct span de
         .shard = ca_issuer_shard(template->issuer, template->serial),
     };
     memcpy(out->serial, template->serial, sizeof out->serial);
-    TRY(ca_key_digest(template->key, out->key_digest));
+    SHA256(template->key.data, template->key.len, out->key_digest);
     return arena_copy(arena, der, &out->der);
 }
 
@@ -73,7 +62,7 @@ static int64_t first_second(const struct ca_mint *mint, const struct ca_profile 
 }
 
 struct status ca_mint_certificate(const struct ca_mint *mint, const struct ca_profile *profile,
-                                  EVP_PKEY *key, const struct acme_identifier identifiers[],
+                                  struct span key, const struct acme_identifier identifiers[],
                                   size_t count, int64_t now, struct arena *arena,
                                   struct ca_certificate *out, struct ca_finding *finding) {
     struct buffer drafted = BUFFER_INIT;

@@ -17,15 +17,12 @@ struct ca_mint {
     EVP_PKEY *throwaway;
 };
 
-/* A certificate of `profile` for key and names, valid from about `now`. All but
+/* A certificate of `profile` for key (SubjectPublicKeyInfo) and names, valid from about `now`. All but
  * `number` and `account` of `out` is set. VERIFY_FAILED with `finding` set if a lint
  * or the signer refuses, which is logged. Thread-safe. */
 struct status ca_mint_certificate(const struct ca_mint *mint, const struct ca_profile *profile,
-                                  EVP_PKEY *key, const struct acme_identifier identifiers[],
+                                  struct span key, const struct acme_identifier identifiers[],
                                   size_t count, int64_t now, struct arena *arena,
                                   struct ca_certificate *out, struct ca_finding *finding);
-
-/* SHA-256 of its SubjectPublicKeyInfo. */
-struct status ca_key_digest(const EVP_PKEY *key, uint8_t out[static CA_DIGEST_SIZE]);
 
 #endif

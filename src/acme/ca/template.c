@@ -5,6 +5,8 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
+#include "acme/key_info.h"
+
 struct status ca_serial_new(uint8_t serial[static CA_SERIAL_SIZE]) {
     if (RAND_bytes(serial, CA_SERIAL_SIZE) != 1) {
         return FAIL(CRYPTO);
@@ -168,6 +170,30 @@ static struct status set_serial(X509 *certificate, const uint8_t serial[CA_SERIA
     return set ? OK : FAIL(NO_MEMORY);
 }
 
+/* The bytes as they are: see key_info.h. */
+static struct status set_key(X509 *certificate, struct span der) {
+    const uint8_t *at = der.data;
+    X509_PUBKEY *held = X509_get_X509_PUBKEY(certificate);
+    X509_ALGOR *algorithm;
+    KEY_INFO *info =
+        (KEY_INFO *)ASN1_item_d2i(NULL, &at, (long)der.len, ASN1_ITEM_rptr(KEY_INFO));
+    if (info == NULL) {
+        return FAIL(INVALID_ARGUMENT);
+    }
+    int len = ASN1_STRING_length(info->bits);
+    uint8_t *bits = OPENSSL_memdup(ASN1_STRING_get0_data(info->bits), (size_t)len);
+    bool set = bits != NULL &&
+               X509_PUBKEY_set0_param(held, OBJ_nid2obj(NID_undef), V_ASN1_UNDEF, NULL, bits,
+                                      len) == 1;
+    if (!set) {
+        OPENSSL_free(bits);
+    }
+    set = set && X509_PUBKEY_get0_param(NULL, NULL, NULL, &algorithm, held) == 1 &&
+          X509_ALGOR_copy(algorithm, info->algorithm) == 1;
+    ASN1_item_free((ASN1_VALUE *)info, ASN1_ITEM_rptr(KEY_INFO));
+    return set ? OK : FAIL(NO_MEMORY);
+}
+
 static struct status set_fields(X509 *certificate, const struct ca_template *template) {
     time_t first = (time_t)template->not_before;
     time_t last = first + (time_t)template->profile->lifetime_s - 1;
@@ -177,9 +203,8 @@ static struct status set_fields(X509 *certificate, const struct ca_template *tem
         X509_set_issuer_name(certificate,
                              X509_get_subject_name(template->issuer->certificate)) == 1 &&
         ASN1_TIME_adj(X509_getm_notBefore(certificate), first, 0, 0) != NULL &&
-        ASN1_TIME_adj(X509_getm_notAfter(certificate), last, 0, 0) != NULL &&
-        X509_set_pubkey(certificate, template->key) == 1;
-    return set ? OK : FAIL(NO_MEMORY);
+        ASN1_TIME_adj(X509_getm_notAfter(certificate), last, 0, 0) != NULL;
+    return set ? set_key(certificate, template->key) : FAIL(NO_MEMORY);
 }
 
 static struct status fill(X509 *certificate, const struct ca_template *template) {

@@ -14,7 +14,7 @@
 struct ca_template {
     const struct ca_profile *profile;
     const struct ca_issuer *issuer;
-    EVP_PKEY *key; /* the subject's */
+    struct span key; /* the subject's, SubjectPublicKeyInfo */
     const struct acme_identifier *identifiers;
     size_t identifier_count;
     uint8_t serial[CA_SERIAL_SIZE];

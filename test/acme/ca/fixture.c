@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "acme/certificate.h"
-#include "acme/key.h"
+#include "acme/key_info.h"
 #include "base/clock.h"
 
 static const char *const domains[] = {"example", "localhost"};
@@ -20,6 +20,12 @@ EVP_PKEY *fixture_key(void) {
     EVP_PKEY *key;
     cr_assert(status_ok(key_new(KEY_P256, &key)));
     return key;
+}
+
+struct span fixture_key_info(struct ca_fixture *f, const EVP_PKEY *key) {
+    struct span der;
+    cr_assert(status_ok(key_info_of(key, &f->arena, &der)));
+    return der;
 }
 
 static void write_file(const char *path, struct span text) {
@@ -86,4 +92,5 @@ void ca_fixture_release(struct ca_fixture *f) {
     EVP_PKEY_free(f->root_private);
     EVP_PKEY_free(f->issuing_private);
     EVP_PKEY_free(f->throwaway);
+    arena_release(&f->arena);
 }

@@ -17,6 +17,7 @@ struct ca_fixture {
     struct ca_issuer issuer;
     struct ca_policy policy; /* example and 10.0.0.0/8 */
     EVP_PKEY *throwaway;
+    struct arena arena;
 };
 
 void ca_fixture_init(struct ca_fixture *fixture);
@@ -24,5 +25,7 @@ void ca_fixture_release(struct ca_fixture *fixture);
 
 int64_t fixture_now(void);
 EVP_PKEY *fixture_key(void);
+/* Its SubjectPublicKeyInfo, as long as the fixture lives. */
+struct span fixture_key_info(struct ca_fixture *fixture, const EVP_PKEY *key);
 
 #endif

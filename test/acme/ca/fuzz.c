@@ -53,7 +53,8 @@ Test(fuzz, certificates) {
     ca_fixture_init(&f);
     EVP_PKEY *key = fixture_key();
     struct ca_template template = {.profile = &ca_profiles_default[CA_ROLE_WEB],
-                                   .issuer = &f.issuer, .key = key, .identifiers = names,
+                                   .issuer = &f.issuer,
+                                   .key = fixture_key_info(&f, key), .identifiers = names,
                                    .identifier_count = 2, .not_before = fixture_now()};
     cr_assert(status_ok(ca_serial_new(template.serial)));
     cr_assert(status_ok(ca_template_build(&template, f.throwaway, &certificate)));

@@ -30,7 +30,8 @@ static void teardown(void) {
 TestSuite(lint, .init = setup, .fini = teardown);
 
 static struct ca_template template_make(void) {
-    struct ca_template template = {.profile = profile, .issuer = &f.issuer, .key = key,
+    struct ca_template template = {.profile = profile, .issuer = &f.issuer,
+                                   .key = fixture_key_info(&f, key),
                                    .identifiers = names, .identifier_count = NAMES,
                                    .not_before = fixture_now() - 60};
     cr_assert(status_ok(ca_serial_new(template.serial)));
@@ -61,7 +62,8 @@ static const char *lint_as(X509 *certificate, const struct ca_lint_input *base) 
 
 static struct ca_lint_input input_make(void) {
     return (struct ca_lint_input){.profile = profile, .issuer = &f.issuer, .policy = &f.policy,
-                                  .now = fixture_now(), .key = key, .identifiers = names,
+                                  .now = fixture_now(), .key = fixture_key_info(&f, key),
+                                  .identifiers = names,
                                   .identifier_count = NAMES};
 }
 
@@ -231,6 +233,19 @@ Test(lint, keys) {
         X509_set_pubkey(certificate, other);
         EVP_PKEY_free(other);
         cr_expect_str_eq(lint(certificate), "key_quality", "%s", kinds[i]);
+    }
+}
+
+Test(lint, key_is_encoded_in_one_way) {
+    static const char *const forms[] = {"compressed", "hybrid"};
+    for (size_t i = 0; i < 2; i++) {
+        EVP_PKEY *other = fixture_key();
+        X509 *certificate = build();
+        cr_assert_eq(EVP_PKEY_set_utf8_string_param(
+                         other, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, forms[i]), 1);
+        X509_set_pubkey(certificate, other);
+        EVP_PKEY_free(other);
+        cr_expect_str_eq(lint(certificate), "key_encoding", "%s", forms[i]);
     }
 }
 

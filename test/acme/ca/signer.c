@@ -38,7 +38,7 @@ static struct buffer draft(size_t profile, const struct acme_identifier *identif
     struct buffer out = BUFFER_INIT;
     EVP_PKEY *key = fixture_key();
     struct ca_template template = {.profile = &ca_profiles_default[profile], .issuer = &f.issuer,
-                                   .key = key, .identifiers = identifier, .identifier_count = 1,
+                                   .key = fixture_key_info(&f, key), .identifiers = identifier, .identifier_count = 1,
                                    .not_before = fixture_now()};
     cr_assert(status_ok(ca_serial_new(template.serial)));
     cr_assert(status_ok(ca_template_build(&template, f.throwaway, &certificate)));
