@@ -388,7 +388,12 @@ Test(postgres, no_update_is_lost) {
 
 /* ---- Who closes a gate ---------------------------------------------------------------------- */
 
+/* So far, of all that have ended their sessions; the store must be closed. */
 static int64_t deadlocks(void) {
+    while (query("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()"
+                 " AND pid <> pg_backend_pid()") > 0) {
+        usleep(10000);
+    }
     return query("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()");
 }
 
@@ -413,9 +418,8 @@ static int epochs_replica(struct store *store) {
 static void epochs_assert(void) {
     store_close(fixture_store);
     fixture_store = NULL;
-    int64_t before = deadlocks();
     cr_assert_eq(processes_run(epochs_replica), 0);
-    cr_assert_eq(deadlocks(), before);
+    cr_assert_eq(deadlocks(), 0);
     cr_assert_eq(query("SELECT COUNT(*) FROM report_id"), PROCESSES * TURNS);
     cr_assert_eq(query("SELECT SUM(reports) FROM task_usage"), PROCESSES * TURNS);
 }
@@ -434,6 +438,56 @@ Test(postgres, gate_is_made_by_who_closes_it) {
     }
     execute("DELETE FROM task_usage");
     epochs_assert();
+}
+
+static struct status abandon_run(struct store_tx *tx, void *argument) {
+    return store_job_abandon(tx, argument);
+}
+
+static void *abandon_main(void *argument) {
+    rival.result = store_run(fixture_store, STORE_WRITE, abandon_run, argument);
+    return NULL;
+}
+
+/* Two jobs of one segment: the one that waits at the gate must not hold what the
+ * other, which is through, goes on to. */
+Test(postgres, job_goes_through_the_gate_before_it_touches_reports) {
+    pthread_t thread;
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    put_reports(1, 4, 1000);
+    struct store_job finished = create_job(2);
+    struct store_job abandoned = create_job(2);
+    struct store_tx *tx = tx_begin(STORE_WRITE);
+    ASSERT_OK(store_watermark_advance(tx, task_id(1), 1));
+    cr_assert_eq(pthread_create(&thread, NULL, abandon_main, &abandoned), 0);
+    usleep(200000);
+    ASSERT_OK(store_job_finish(tx, &finished, NULL, 0));
+    ASSERT_OK(tx_end(OK));
+    pthread_join(thread, NULL);
+    ASSERT_OK(rival.result);
+    cr_assert_eq(get_usage(1).unassigned, 2);
+    store_close(fixture_store);
+    fixture_store = NULL;
+    cr_assert_eq(deadlocks(), 0);
+}
+
+static struct status extend_run(struct store_tx *tx, void *argument) {
+    return store_job_extend(tx, argument, fixture_now + 1);
+}
+
+/* A heartbeat holds many leases' rows at once, so it must not wait for any. */
+Test(postgres, renewal_passes_over_a_lease_that_is_being_given_back) {
+    for (WRITE(tx)) {
+        make_task(tx, 1);
+    }
+    put_reports(1, 2, 1000);
+    struct store_job job = create_job(2);
+    struct store_tx *tx = tx_begin(STORE_WRITE);
+    ASSERT_OK(store_job_release(tx, &job, NULL, 0, SPAN_EMPTY, fixture_now));
+    ASSERT_FAIL(LEASE_LOST, store_run(fixture_store, STORE_WRITE, extend_run, &job));
+    ASSERT_OK(tx_end(OK));
 }
 
 enum { THREADS = 4, RESTARTS = 3 };
