@@ -20,13 +20,15 @@
  *             a later one: the helper may have carried out an earlier one, so try
  *             again
  *   failed    try again, with the same bytes
+ *   garbage   the same, up to a number of attempts
  *   nonsense  give the reports back (DAP: "the Leader MUST abandon")
  */
 
 enum {
     POLL_DEFAULT_MS = 500, /* if the helper doesn't say */
     POLL_MIN_MS = 20,
-    REBUILD_ATTEMPT = 8,             /* back-off after a fault of our own */
+    REBUILD_ATTEMPT = 8, /* back-off after a fault of our own */
+    UNDECODABLE_ATTEMPTS = 20,
 };
 
 static void job_build(void *argument, bool cancelled);
@@ -316,11 +318,24 @@ static void job_next_step(struct leader_job *job, const struct verdicts *verdict
 
 /* ---- The helper's answer -------------------------------------------------- */
 
+/* That may be something between us and a helper that did what we asked: if its
+ * reports went into other jobs, it would refuse them as replayed. */
+static void job_undecodable(struct leader_job *job) {
+    const char *reason = "the helper's answer doesn't decode";
+    if (job->row.attempts < UNDECODABLE_ATTEMPTS) {
+        job_retry(job, NULL, 0, reason);
+    } else {
+        job_abandon(job, reason);
+    }
+}
+
 static void job_ready(struct leader_job *job, struct span body) {
     struct verdicts verdicts = {0};
     struct status status = leader_job_verify(job, body, &verdicts);
     if (!status_ok(status)) {
         job_fail(job, status);
+    } else if (verdicts.undecodable) {
+        job_undecodable(job);
     } else if (verdicts.nonsense != NULL) {
         job_abandon(job, verdicts.nonsense);
     } else if (!verdicts.goes_on) {

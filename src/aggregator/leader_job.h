@@ -73,6 +73,7 @@ struct verdicts {
     struct report_tally rejected;
     bool goes_on;         /* reports have another message for the helper */
     const char *nonsense; /* why the job has to be abandoned, or NULL */
+    bool undecodable;     /* the answer says nothing at all */
 };
 
 /* Checks the responses, takes out what the helper rejected, and continues the

@@ -91,7 +91,7 @@ struct status leader_job_verify(struct leader_job *job, struct span body,
     struct verify_resp_list responses;
     struct status status = job->dialect->decode_resp(body, &job->arena, &responses);
     if (status.code == STATUS_INVALID_MESSAGE) {
-        verdicts->nonsense = "the helper's answer doesn't decode";
+        verdicts->undecodable = true;
         return OK;
     }
     TRY(status);

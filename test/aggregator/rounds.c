@@ -129,7 +129,6 @@ static void abandons(uint64_t rounds, script_step *nonsense) {
     cr_assert(strchr(script.seen[2].path, '?') == NULL, "%s", script.seen[2].path);
     stop();
 }
-Test(rounds, abandons_on_garbage) { abandons(3, step_garbage); }
 Test(rounds, abandons_on_another_order) { abandons(2, step_continue_reversed); }
 Test(rounds, abandons_on_a_response_out_of_turn) { abandons(2, step_continue_again); }
 
