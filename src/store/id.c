@@ -118,3 +118,26 @@ struct status store_ids_commit(struct store_tx *tx, const uint8_t task_id[STORE_
     TRY(task_find(tx, task_id, &task));
     return ids_put(tx, &task, ID_COMMITTED, ids, count, outcomes);
 }
+
+static struct status id_decode(const struct sql_rows *rows, struct arena *arena, void *out) {
+    struct store_committed *id = out;
+    (void)arena;
+    id->epoch = sql_u64(rows, 0);
+    return sql_copy(rows, 1, id->id, sizeof id->id);
+}
+
+struct status store_ids_list(struct store_tx *tx, struct arena *arena,
+                             const uint8_t task_id[STORE_TASK_ID_SIZE],
+                             const struct store_committed *after, size_t max,
+                             struct store_committed **out, size_t *count) {
+    struct task_row task;
+    TRY(task_find(tx, task_id, &task));
+    return sql_list(tx, arena, id_decode, sizeof **out, (void **)out, count,
+                    "SELECT epoch, id FROM report_id WHERE task = $1 AND kind = $2"
+                    " AND (epoch, id) > ($3, $4) ORDER BY task, kind, epoch, id LIMIT $5",
+                    SQL_VALUES(sql_of_int(task.number), sql_of_int(ID_COMMITTED),
+                               sql_of_int(after == NULL ? -1 : (int64_t)after->epoch),
+                               after == NULL ? sql_of_bytes(SPAN_EMPTY)
+                                             : sql_of_id(after->id, sizeof after->id),
+                               sql_of_limit(max)));
+}

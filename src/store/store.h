@@ -75,7 +75,8 @@ struct status store_migrate(const char *url, const struct store_options *options
  * and says how many. Rows stay untouched. */
 struct status store_reseal(struct store *store, size_t *rewrapped);
 /* Adds a fresh data key, used from now on for what is sealed anew, by other
- * processes once they open the database again. */
+ * processes once they open the database again. After a failure it may have been
+ * added all the same: nothing is lost by that, nor by doing it again. */
 struct status store_rotate_data_key(struct store *store);
 
 enum store_mode { STORE_READ, STORE_WRITE };
@@ -364,6 +365,14 @@ struct store_committed {
 struct status store_ids_commit(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
                                const struct store_committed ids[], size_t count,
                                enum store_outcome outcomes[]);
+
+/* What is in that set, to be looked at: up to `max` in the order of epoch and ID,
+ * behind `after` (NULL: from the first). The epoch is the one that the ID is filed
+ * under, at least its report's. */
+struct status store_ids_list(struct store_tx *tx, struct arena *arena,
+                             const uint8_t task_id[STORE_TASK_ID_SIZE],
+                             const struct store_committed *after, size_t max,
+                             struct store_committed **out, size_t *count);
 
 /* A batch bucket (DAP, "Batch Buckets"). Its key is the start time (8 bytes,
  * big-endian) in time-interval mode and the batch ID in leader-selected. */

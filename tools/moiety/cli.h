@@ -30,6 +30,7 @@ int task_list_main(int argc, char **argv);
 int task_show_main(int argc, char **argv);
 int task_set_main(int argc, char **argv);
 int task_remove_main(int argc, char **argv);
+int batch_dump_main(int argc, char **argv);
 int key_list_main(int argc, char **argv);
 int key_rotate_main(int argc, char **argv);
 int peer_list_main(int argc, char **argv);

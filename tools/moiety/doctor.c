@@ -10,7 +10,7 @@ enum { FILES_MAX = 8, SMALL_BATCH = 100 };
 
 static struct {
     const char *config, *ca, *certificate, *key;
-    bool allow_plain_http;
+    bool allow_plain_http, batch;
 } o;
 
 static const struct option_spec options[] = {
@@ -22,6 +22,8 @@ static const struct option_spec options[] = {
     {"key", OPTION_STRING, &o.key, "FILE", "and its key (PEM)", NULL},
     {"allow-plain-http", OPTION_FLAG, &o.allow_plain_http, NULL,
      "talk plain http to other machines", NULL},
+    {"batch", OPTION_FLAG, &o.batch, NULL,
+     "compare two FILEs that leader and helper wrote\nwith `moiety batch dump`", NULL},
     {.name = NULL},
 };
 
@@ -62,6 +64,18 @@ static void examine(struct doctor *doctor, const struct task_file *file) {
     if (helper && file->kind == TASK_FILE_LEADER) {
         doctor_check_leader(doctor, file, &helper_key);
     }
+}
+
+/* Without a network. */
+static int examine_dumps(int count, char **paths) {
+    struct doctor doctor = {.arena = ARENA_INIT};
+    if (count != 2) {
+        options_complain(&command, "--batch takes two FILEs, the leader's and the helper's");
+        return EXIT_USAGE;
+    }
+    doctor_compare_dumps(&doctor, (const char *const[]){paths[0], paths[1]});
+    arena_release(&doctor.arena);
+    return doctor.bad > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static void examine_files(struct doctor *doctor, int count, char **paths) {
@@ -138,6 +152,9 @@ int doctor_main(int argc, char **argv) {
     struct doctor doctor = {.arena = ARENA_INIT};
     if (!cli_options(&command, &argc, argv, &result)) {
         return result;
+    }
+    if (o.batch) {
+        return examine_dumps(argc, argv);
     }
     if (argc == 0 && o.config == NULL) {
         options_complain(&command, "what is to be examined? Give a FILE, or --config");

@@ -52,4 +52,8 @@ void doctor_check_leader(struct doctor *doctor, const struct task_file *file,
 /* Two files that should be of one task. */
 void doctor_compare(struct doctor *doctor, const struct task_file *a, const struct task_file *b);
 
+/* What two aggregators wrote with `moiety batch dump`: which batches, reports and
+ * jobs differ, and what to do. */
+void doctor_compare_dumps(struct doctor *doctor, const char *const paths[2]);
+
 #endif

@@ -17,6 +17,7 @@ static const struct cli_command commands[] = {
     {"task", "show", "show a task and what happened in it", task_show_main},
     {"task", "set", "change how this server runs a task", task_set_main},
     {"task", "rm", "delete a task and all that belongs to it", task_remove_main},
+    {"batch", "dump", "write which reports this server has counted", batch_dump_main},
     {NULL, "upload", "send measurements to a task", upload_main},
     {NULL, "collect", "collect a batch's result", collect_main},
     {NULL, "doctor", "check a live pair and say what is wrong", doctor_main},

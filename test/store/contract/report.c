@@ -301,6 +301,44 @@ Test(report, uploading_commits_nothing_and_committing_uploads_nothing) {
     }
 }
 
+/* ---- Looking at them ------------------------------------------------------------------ */
+
+Test(report, committed_ids_are_listed_page_by_page) {
+    struct store_committed ids[5];
+    enum store_outcome outcomes[5];
+    for (uint32_t i = 0; i < 5; i++) {
+        struct store_report report = make_report(i, 0);
+        ids[i].epoch = i / 2;
+        memcpy(ids[i].id, report.id, sizeof ids[i].id);
+    }
+    put_reports(10, 3, 0); /* uploaded, and not committed */
+    for (WRITE(tx)) {
+        for (size_t i = 0; i < 5; i++) {
+            ASSERT_OK(store_ids_commit(tx, task_id(1), &ids[i], 1, &outcomes[i]));
+        }
+    }
+    size_t seen = 0;
+    for (READ(tx)) {
+        struct store_committed last;
+        struct store_committed *page;
+        size_t count;
+        for (seen = 0;; seen += count, last = page[count - 1]) {
+            ASSERT_OK(store_ids_list(tx, &fixture_arena, task_id(1), seen == 0 ? NULL : &last, 2,
+                                     &page, &count));
+            if (count == 0) {
+                break;
+            }
+            cr_assert_eq(count, seen == 4 ? 1 : 2);
+            cr_assert(seen == 0 || page[0].epoch > last.epoch ||
+                          memcmp(page[0].id, last.id, sizeof last.id) > 0,
+                      "in order");
+        }
+        ASSERT_OK(store_ids_list(tx, &fixture_arena, task_id(2), NULL, 2, &page, &count));
+        cr_assert_eq(count, 0);
+    }
+    cr_assert_eq(seen, 5);
+}
+
 /* ---- Many at once --------------------------------------------------------------------- */
 
 enum { THREADS = 8, CALLS = 20, PER_CALL = 10 };
