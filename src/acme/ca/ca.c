@@ -194,6 +194,7 @@ struct status ca_new(const struct ca_options *options, struct ca **out) {
     }
     ca->options = options;
     pthread_mutex_init(&ca->checkpoint, NULL);
+    pthread_mutex_init(&ca->trying, NULL);
     struct status status = make(ca);
     if (!status_ok(status)) {
         ca_free(ca);
@@ -244,6 +245,7 @@ void ca_free(struct ca *ca) {
     }
     arena_release(&ca->arena);
     pthread_mutex_destroy(&ca->checkpoint);
+    pthread_mutex_destroy(&ca->trying);
     free(ca);
 }
 

@@ -34,6 +34,8 @@ struct ca {
     struct work_queue *validate; /* validations, which wait for others */
     char *index_link;            /* <url/directory>;rel="index" */
     pthread_mutex_t checkpoint;  /* one is made at a time */
+    pthread_mutex_t trying;      /* guards `jobs` and who waits for them */
+    struct ca_job *jobs;         /* validations that wait or run */
     bool started;
 };
 
@@ -43,9 +45,15 @@ const struct ca_issuer *ca_issuer_find(const struct ca *ca, struct span id);
 
 /* BUSY if so many validations wait that no further one should be begun. */
 struct status ca_validation_check_room(struct ca *ca);
-/* Starts trying a challenge: on another thread, once there is one. */
+/* Starts trying the authorization's challenge, on another thread. `waiter` (NULL:
+ * none) is an exchange that is answered by ca_challenge_answer() when the outcome
+ * is there, or after a moment without it; until then nothing of the attempt is
+ * stored, as nobody was told of it. If this fails, it stays the caller's. */
+struct ca_exchange;
 struct status ca_validation_submit(struct ca *ca, const struct ca_authorization *authorization,
-                                   const struct ca_account *account);
+                                   const struct ca_account *account, struct ca_exchange *waiter);
+/* Whether a challenge of this authorization is being tried. */
+bool ca_validation_runs(struct ca *ca, const struct ca_id *id);
 /* Takes up what was being tried when the server ended. */
 struct status ca_validation_resume(struct ca *ca);
 

@@ -33,6 +33,11 @@ struct status ca_order_reply(struct ca_exchange *x, int status, const struct ca_
 struct status ca_order_identifiers(const struct ca_order *order, struct arena *arena,
                                    struct acme_identifier **out, size_t *count);
 
+/* Answers who waits for a challenge with what became of it, or with the problem of
+ * `status`; the exchange is gone afterwards. */
+void ca_challenge_answer(struct ca_exchange *x, struct status status,
+                         const struct ca_authorization *authorization, enum challenge_type type);
+
 /* Whether a space-separated list of profiles holds one; an empty list holds all. */
 bool ca_profile_listed(const char *list, const char *name);
 

@@ -11,7 +11,6 @@ struct lookup {
     struct ca_exchange *x;
     struct ca_id id;
     enum challenge_type challenge; /* to be tried */
-    bool started;
     struct ca_authorization authorization;
 };
 
@@ -176,14 +175,20 @@ static struct status reply_challenge(struct ca_exchange *x, const struct ca_auth
     return ca_reply_json(x, 200, challenge_json(x, a, type));
 }
 
-static struct status start(struct store_tx *tx, void *argument) {
-    struct lookup *lookup = argument;
-    struct status status = ca_authorization_try(tx, &lookup->id, lookup->challenge);
-    lookup->started = status_ok(status);
-    if (!status_ok(status) && status.code != STATUS_CONFLICT) {
-        return status;
+void ca_challenge_answer(struct ca_exchange *x, struct status status,
+                         const struct ca_authorization *authorization, enum challenge_type type) {
+    if (status_ok(status)) {
+        status = reply_challenge(x, authorization, type);
     }
-    return read_authorization(tx, argument);
+    ca_exchange_end(x, status);
+}
+
+static void hand_over(struct ca_exchange *x) {
+    struct status status =
+        ca_validation_submit(x->ca, x->authorization, &x->account, x);
+    if (!status_ok(status)) {
+        ca_exchange_end(x, status);
+    }
 }
 
 /* Asking again for what is under way or done changes nothing. */
@@ -200,18 +205,21 @@ static struct status challenge(struct ca_exchange *x) {
         return status;
     }
     if (x->payload == NULL || a->state != CA_AUTHORIZATION_PENDING ||
-        a->challenge != CHALLENGE_NONE) {
+        a->challenge != CHALLENGE_NONE || ca_validation_runs(x->ca, &lookup.id)) {
         return reply_challenge(x, a, lookup.challenge);
     }
     if (a->expires <= x->now) {
         return ca_fail(x, ACME_MALFORMED, "the authorization expired");
     }
     TRY(ca_validation_check_room(x->ca));
-    TRY(ca_db_write(x->ca->db, start, &lookup));
-    if (lookup.started) {
-        TRY(ca_validation_submit(x->ca, a, &x->account));
+    x->authorization = ARENA_ARRAY(x->arena, struct ca_authorization, 1);
+    if (x->authorization == NULL) {
+        return FAIL(NO_MEMORY);
     }
-    return reply_challenge(x, a, lookup.challenge);
+    *x->authorization = *a;
+    x->authorization->challenge = lookup.challenge;
+    x->hand_over = hand_over;
+    return OK;
 }
 
 const struct ca_endpoint ca_endpoint_authorization = {

@@ -223,6 +223,17 @@ static struct status read_request(struct ca_exchange *x) {
     return read_payload(x);
 }
 
+void ca_exchange_end(struct ca_exchange *x, struct status status) {
+    /* Who replied gave the request back, with its arena, and cleared it here. */
+    if (x->request != NULL) {
+        reply_problem(x, status_ok(status) ? FAIL(INTERNAL) : status);
+    }
+    jws_release(&x->jws);
+    EVP_PKEY_free(x->account_key);
+    json_decref(x->payload);
+    free(x);
+}
+
 static void exchange_run(void *argument, bool cancelled) {
     struct ca_exchange *x = argument;
     if (cancelled) {
@@ -235,14 +246,11 @@ static void exchange_run(void *argument, bool cancelled) {
     if (status_ok(status)) {
         status = x->endpoint->run(x);
     }
-    /* Who replied gave the request back, with its arena, and cleared it here. */
-    if (x->request != NULL) {
-        reply_problem(x, status_ok(status) ? FAIL(INTERNAL) : status);
+    if (status_ok(status) && x->hand_over != NULL) {
+        x->hand_over(x);
+        return;
     }
-    jws_release(&x->jws);
-    EVP_PKEY_free(x->account_key);
-    json_decref(x->payload);
-    free(x);
+    ca_exchange_end(x, status);
 }
 
 void ca_exchange_submit(struct ca *ca, struct http_request *request,

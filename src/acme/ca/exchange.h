@@ -38,6 +38,10 @@ struct ca_exchange {
     bool by_account;
     struct ca_account account;
     EVP_PKEY *account_key; /* owned */
+    /* Set by run() to have the exchange handed over instead of answered: called as
+     * the last thing that this worker does with it. Whoever has it then ends it. */
+    void (*hand_over)(struct ca_exchange *x);
+    struct ca_authorization *authorization; /* what it is handed over about */
     /* What went wrong, if run() fails. */
     struct acme_problem problem;
     unsigned retry_after_s;
@@ -46,6 +50,9 @@ struct ca_exchange {
 /* Reads the request and runs the endpoint, on a worker; 503 if they are busy. */
 void ca_exchange_submit(struct ca *ca, struct http_request *request,
                         const struct ca_endpoint *endpoint);
+
+/* Answers with the problem of `status` unless it was answered, and frees it. */
+void ca_exchange_end(struct ca_exchange *x, struct status status);
 
 /* Sets the problem; for `return`. */
 struct status ca_fail(struct ca_exchange *x, enum acme_error error, const char *format, ...)

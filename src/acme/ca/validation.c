@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "acme/ca/context.h"
-#include "acme/ca/exchange.h"
+#include "acme/ca/endpoint.h"
 #include "acme/ca/probe.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -76,15 +76,66 @@ struct status validation_connect(struct validation *v, const char *host, uint16_
 
 /* ---- A job ---- */
 
-struct job {
+/* Invariant: it is in ca->jobs until its outcome is stored, and held by whoever
+ * runs it and by the timer of its waiter, both of which may be last. */
+struct ca_job {
     struct ca *ca;
     struct arena arena;
     struct validation v;
+    struct ca_authorization outcome; /* as it was stored */
+    struct ca_job *next, **link;     /* guarded by ca->trying, as all below */
+    unsigned holders;
+    struct ca_exchange *waiter; /* until somebody answers it */
 };
 
-static void job_free(struct job *job) {
-    arena_release(&job->arena);
-    free(job);
+static void job_release(struct ca_job *job) {
+    pthread_mutex_lock(&job->ca->trying);
+    bool last = --job->holders == 0;
+    pthread_mutex_unlock(&job->ca->trying);
+    if (last) {
+        arena_release(&job->arena);
+        free(job);
+    }
+}
+
+static void job_list(struct ca_job *job) {
+    struct ca *ca = job->ca;
+    pthread_mutex_lock(&ca->trying);
+    job->link = &ca->jobs;
+    job->next = ca->jobs;
+    if (job->next != NULL) {
+        job->next->link = &job->next;
+    }
+    ca->jobs = job;
+    pthread_mutex_unlock(&ca->trying);
+}
+
+static void job_unlist(struct ca_job *job) {
+    pthread_mutex_lock(&job->ca->trying);
+    *job->link = job->next;
+    if (job->next != NULL) {
+        job->next->link = job->link;
+    }
+    pthread_mutex_unlock(&job->ca->trying);
+}
+
+bool ca_validation_runs(struct ca *ca, const struct ca_id *id) {
+    bool found = false;
+    pthread_mutex_lock(&ca->trying);
+    for (const struct ca_job *job = ca->jobs; job != NULL && !found; job = job->next) {
+        found = ca_id_equal(&job->v.id, id);
+    }
+    pthread_mutex_unlock(&ca->trying);
+    return found;
+}
+
+/* Whoever gets it has to answer it. */
+static struct ca_exchange *job_take_waiter(struct ca_job *job) {
+    pthread_mutex_lock(&job->ca->trying);
+    struct ca_exchange *waiter = job->waiter;
+    job->waiter = NULL;
+    pthread_mutex_unlock(&job->ca->trying);
+    return waiter;
 }
 
 static struct status method(struct validation *v) {
@@ -101,19 +152,24 @@ static struct status method(struct validation *v) {
 }
 
 struct outcome {
-    struct job *job;
+    struct ca_job *job;
     const char *problem;
     int64_t now, expires;
 };
 
+/* That it was tried is stored now, unless its waiter was answered before. */
 static struct status settle(struct store_tx *tx, void *argument) {
     struct outcome *outcome = argument;
-    return ca_authorization_settle(tx, &outcome->job->v.id, outcome->now, outcome->expires,
-                                   outcome->problem);
+    struct ca_job *job = outcome->job;
+    struct status status = ca_authorization_try(tx, &job->v.id, job->v.type);
+    TRY(status.code == STATUS_CONFLICT ? OK : status);
+    TRY(ca_authorization_settle(tx, &job->v.id, outcome->now, outcome->expires,
+                                outcome->problem));
+    return ca_authorization_get(tx, &job->arena, &job->v.id, &job->outcome);
 }
 
 /* A proof may be used again for a while; at the least it lasts for its order. */
-static struct status record_outcome(struct job *job, struct status result) {
+static struct status record_outcome(struct ca_job *job, struct status result) {
     struct ca *ca = job->ca;
     struct validation *v = &job->v;
     int64_t now = (int64_t)clock_now_s(&clock_system);
@@ -134,40 +190,66 @@ static struct status record_outcome(struct job *job, struct status result) {
     return ca_db_write(ca->db, settle, &outcome);
 }
 
-static void job_run(void *argument, bool cancelled) {
-    struct job *job = argument;
+static struct status job_try(struct ca_job *job) {
     struct validation *v = &job->v;
-    /* What is cancelled stands in the database, and is taken up at the next start. */
-    if (!cancelled) {
-        v->resolver.deadline_ns =
-            clock_monotonic_ns() + (int64_t)v->options->validation.timeout_ms * NS_PER_MS;
-        struct status status = method(v);
-        if (status_ok(status)) {
-            status = validation_caa(v);
-        }
-        log_event(LOG_DEBUG, "validated", LOG_STRING("name", v->identifier.value),
-                  LOG_STRING("by", challenge_name(v->type)),
-                  LOG_STRING("problem", acme_error_name(v->problem.error)),
-                  LOG_STRING("detail", v->problem.detail == NULL ? "" : v->problem.detail));
-        status = record_outcome(job, status);
-        if (!status_ok(status)) {
-            log_event(LOG_ERROR, "a validation's outcome can't be stored",
-                      LOG_STRING("reason", status_text(status.code)));
-        }
+    v->resolver.deadline_ns =
+        clock_monotonic_ns() + (int64_t)v->options->validation.timeout_ms * NS_PER_MS;
+    struct status status = method(v);
+    if (status_ok(status)) {
+        status = validation_caa(v);
     }
-    job_free(job);
-}
-
-static struct status key_authorization(struct job *job, const struct ca_account *account) {
-    EVP_PKEY *key;
-    TRY(ca_key_cache_get(job->ca->keys, account->jwk, &key));
-    struct status status =
-        challenge_authorization(job->v.token, key, &job->arena, &job->v.authorization);
-    EVP_PKEY_free(key);
+    log_event(LOG_DEBUG, "validated", LOG_STRING("name", v->identifier.value),
+              LOG_STRING("by", challenge_name(v->type)),
+              LOG_STRING("problem", acme_error_name(v->problem.error)),
+              LOG_STRING("detail", v->problem.detail == NULL ? "" : v->problem.detail));
+    status = record_outcome(job, status);
+    if (!status_ok(status)) {
+        log_event(LOG_ERROR, "a validation's outcome can't be stored",
+                  LOG_STRING("reason", status_text(status.code)));
+    }
     return status;
 }
 
-static struct status job_fill(struct job *job, const struct ca_authorization *a,
+/* What is cancelled either stands in the database, and is taken up at the next
+ * start, or its client hears that it was not begun. */
+static void job_run(void *argument, bool cancelled) {
+    struct ca_job *job = argument;
+    struct status status = cancelled ? FAIL(BUSY) : job_try(job);
+    job_unlist(job);
+    struct ca_exchange *waiter = job_take_waiter(job);
+    if (waiter != NULL) {
+        ca_challenge_answer(waiter, status, &job->outcome, job->v.type);
+    }
+    job_release(job);
+}
+
+struct overdue {
+    struct ca_exchange *waiter;
+    struct ca_authorization authorization;
+    enum challenge_type type;
+};
+
+static struct status store_try(struct store_tx *tx, void *argument) {
+    struct overdue *overdue = argument;
+    const struct ca_id *id = &overdue->waiter->authorization->id;
+    struct status status = ca_authorization_try(tx, id, overdue->type);
+    TRY(status.code == STATUS_CONFLICT ? OK : status);
+    return ca_authorization_get(tx, overdue->waiter->arena, id, &overdue->authorization);
+}
+
+/* It takes long: the client is told that it is under way. */
+static void job_overdue(void *argument, bool cancelled) {
+    struct ca_job *job = argument;
+    struct overdue overdue = {.waiter = job_take_waiter(job), .type = job->v.type};
+    if (overdue.waiter != NULL) {
+        struct status status =
+            cancelled ? FAIL(BUSY) : ca_db_write(job->ca->db, store_try, &overdue);
+        ca_challenge_answer(overdue.waiter, status, &overdue.authorization, overdue.type);
+    }
+    job_release(job);
+}
+
+static struct status job_fill(struct ca_job *job, const struct ca_authorization *a,
                               const struct ca_account *account) {
     char id[24];
     const struct ca_options *options = job->ca->options;
@@ -180,13 +262,14 @@ static struct status job_fill(struct job *job, const struct ca_authorization *a,
         .wildcard = a->wildcard,
         .type = a->challenge,
         .token = arena_printf(&job->arena, "%s", a->token),
+        .authorization = arena_printf(&job->arena, "%s.%s", a->token, account->thumbprint),
         .account_url = arena_printf(&job->arena, "%s/acme/account/%s", options->url, id),
         .resolver = {.servers = options->validation.resolver},
     };
-    if (job->v.identifier.value == NULL || job->v.token == NULL || job->v.account_url == NULL) {
-        return FAIL(NO_MEMORY);
-    }
-    return key_authorization(job, account);
+    return job->v.identifier.value == NULL || job->v.token == NULL ||
+                   job->v.authorization == NULL || job->v.account_url == NULL
+               ? FAIL(NO_MEMORY)
+               : OK;
 }
 
 struct status ca_validation_check_room(struct ca *ca) {
@@ -195,19 +278,26 @@ struct status ca_validation_check_room(struct ca *ca) {
 }
 
 struct status ca_validation_submit(struct ca *ca, const struct ca_authorization *authorization,
-                                   const struct ca_account *account) {
-    struct job *job = calloc(1, sizeof *job);
+                                   const struct ca_account *account, struct ca_exchange *waiter) {
+    enum { MOMENT_MS = 50 };
+    struct ca_job *job = calloc(1, sizeof *job);
     if (job == NULL) {
         return FAIL(NO_MEMORY);
     }
-    job->ca = ca;
+    *job = (struct ca_job){.ca = ca, .holders = 2, .waiter = waiter};
     struct status status = job_fill(job, authorization, account);
+    job_list(job);
     if (status_ok(status)) {
         status = work_queue_submit_after_ms(ca->validate, 0, job_run, job);
     }
     if (!status_ok(status)) {
-        job_free(job);
+        job_unlist(job);
+        job_release(job);
+    } else if (waiter != NULL && status_ok(work_queue_submit_after_ms(ca->work, MOMENT_MS,
+                                                                      job_overdue, job))) {
+        return OK;
     }
+    job_release(job); /* no timer: the outcome alone answers */
     return status;
 }
 
@@ -238,7 +328,7 @@ struct status ca_validation_resume(struct ca *ca) {
     struct resumption r = {.arena = &arena};
     struct status status = ca_db_read(ca->db, read_tried, &r);
     for (size_t i = 0; i < r.count && status_ok(status); i++) {
-        status = ca_validation_submit(ca, &r.authorizations[i], &r.accounts[i]);
+        status = ca_validation_submit(ca, &r.authorizations[i], &r.accounts[i], NULL);
     }
     if (r.count > 0) {
         log_event(LOG_INFO, "validations taken up again", LOG_INT("count", r.count));
