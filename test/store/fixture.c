@@ -85,6 +85,8 @@ static struct {
     enum store_mode mode;
     pthread_t thread;
     sem_t begun, ended;
+    bool open; /* between tx_begin() and tx_end() */
+    bool over; /* store_run() has returned */
     struct store_tx *tx;
     struct status verdict, result;
 } session;
@@ -100,17 +102,80 @@ static struct status session_function(struct store_tx *tx, void *argument) {
 static void *session_main(void *argument) {
     (void)argument;
     session.result = store_run(fixture_store, session.mode, session_function, NULL);
-    sem_post(&session.begun); /* in case that it never began */
+    session.over = true;
+    sem_post(&session.begun); /* it never begins again */
     return NULL;
 }
 
-struct store_tx *tx_begin(enum store_mode mode) {
+static void session_start(enum store_mode mode) {
     session.mode = mode;
     session.tx = NULL;
+    session.over = false;
     sem_init(&session.begun, 0, 0);
     sem_init(&session.ended, 0, 0);
     cr_assert_eq(pthread_create(&session.thread, NULL, session_main, NULL), 0);
     sem_wait(&session.begun);
+    session.open = true;
+}
+
+static void session_join(void) {
+    session.open = false;
+    pthread_join(session.thread, NULL);
+    sem_destroy(&session.begun);
+    sem_destroy(&session.ended);
+}
+
+#ifdef FIXTURE_FAULTS
+
+/* The session's transaction has ended with an injected fault, and was begun again
+ * or not; goes back to where the test began it. */
+static _Noreturn void session_again(void) {
+    if (session.over) {
+        session_join();
+    }
+    faults_settle();
+    longjmp(faults_start, 1);
+}
+
+static void session_struck(void) {
+    if (faults_pending() && !(session.over && status_ok(session.result))) {
+        session_again();
+    }
+}
+
+/* A fault sticks to its transaction, so that any call tells. */
+static bool session_is_struck(void) {
+    uint64_t version;
+    return session.open && !status_ok(store_config_version(session.tx, &version));
+}
+
+bool fixture_struck(struct status status) {
+    if (!faults_pending()) {
+        return false;
+    }
+    if (session_is_struck()) {
+        if (!status_ok(status)) {
+            (void)tx_end(OK); /* as if nothing were wrong */
+            cr_assert_fail("a transaction that failed was committed");
+        }
+        return false;
+    }
+    bool told = status.code == faults_code();
+    cr_assert(told || faults_code() == STATUS_STORE_BUSY, "nobody heard of the failure");
+    faults_settle();
+    return told;
+}
+
+#else
+static void session_struck(void) {}
+#endif
+
+/* In parentheses, since it may be a macro too. */
+struct store_tx *(tx_begin)(enum store_mode mode) {
+    if (!session.open) { /* else store_run() has begun it again */
+        session_start(mode);
+    }
+    session_struck();
     cr_assert_not_null(session.tx, "no transaction: %s", status_name(session.result.code));
     return session.tx;
 }
@@ -118,9 +183,10 @@ struct store_tx *tx_begin(enum store_mode mode) {
 struct status tx_end(struct status verdict) {
     session.verdict = verdict;
     sem_post(&session.ended);
-    pthread_join(session.thread, NULL);
-    sem_destroy(&session.begun);
-    sem_destroy(&session.ended);
+    sem_wait(&session.begun);
+    session_struck();
+    cr_assert(session.over, "a transaction of the test lost a race");
+    session_join();
     return session.result;
 }
 

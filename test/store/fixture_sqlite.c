@@ -102,6 +102,7 @@ static bool sqlite_contains(const char *url, struct span bytes) {
     return found;
 }
 
+#ifndef FIXTURE_FAULTS /* the same statements, thousands of times */
 /* ---- Query plans ---------------------------------------------------------------- */
 
 /*
@@ -148,6 +149,8 @@ int sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags, sq
     *(void **)&real = dlsym(RTLD_NEXT, "sqlite3_prepare_v3");
     return real(db, sql, len, flags, out, tail);
 }
+
+#endif
 
 const struct fixture_backend fixture_sqlite = {
     .make = sqlite_make,

@@ -52,7 +52,7 @@ static struct status claim(struct store_tx *tx, struct store_resource *out) {
 
 Test(resource, same_body_finds_the_live_one) {
     struct store_resource first = make(1, "body");
-    struct store_resource second = make(2, "body");
+    struct store_resource second;
     struct store_resource out;
     for (WRITE(tx)) {
         cr_assert_not(create(tx, &first, 0, &out));
@@ -60,6 +60,7 @@ Test(resource, same_body_finds_the_live_one) {
     }
     fixture_reopen();
     for (WRITE(tx)) {
+        second = make(2, "body");
         second.request = SPAN_OF_LITERAL("unused");
         cr_assert(create(tx, &second, 0, &out));
         cr_assert_eq(out.id[0], 1);
@@ -83,10 +84,10 @@ Test(resource, same_body_finds_the_live_one) {
 
 Test(resource, id_that_is_taken_conflicts) {
     struct store_resource first = make(1, "body");
-    struct store_resource second = make(1, "another body");
     struct store_resource out;
     bool found;
     for (WRITE(tx)) {
+        struct store_resource second = make(1, "another body");
         cr_assert_not(create(tx, &first, 0, &out));
         ASSERT_FAIL(CONFLICT,
                     store_resource_create(tx, &fixture_arena, &second, 0, &out, &found));
@@ -226,7 +227,9 @@ Test(resource, without_lease_is_claimed_when_due_by_kind) {
         cr_assert_not(create(tx, &other, 0, &out));
         cr_assert_eq(out.attempts, 0);
         ASSERT_FAIL(NOT_FOUND, claim(tx, &out));
-        fixture_now += 5;
+    }
+    fixture_now += 5;
+    for (WRITE(tx)) {
         ASSERT_OK(claim(tx, &out));
         cr_assert_eq(out.id[0], 2);
         out.state = STORE_RESOURCE_READY;

@@ -129,8 +129,8 @@ Test(task, task_id_belongs_to_one_task) {
 
 Test(task, task_needs_its_peers) {
     struct store_peer peer = {.name = "here", .dialect = "draft-18"};
-    struct store_task task = {.role = 3, .aggregator_peer = "nobody"};
     for (WRITE(tx)) {
+        struct store_task task = {.role = 3, .aggregator_peer = "nobody"};
         ASSERT_OK(store_peer_put(tx, &peer));
         ASSERT_FAIL(NOT_FOUND, store_task_put(tx, &task));
         task.aggregator_peer = "here";
@@ -333,15 +333,16 @@ Test(task, hpke_key_stays_while_a_pending_resource_needs_it) {
     struct store_resource resource = {.kind = STORE_AGGREGATION_JOB,
                                       .config_ids = SPAN_OF_LITERAL("\x01\x07")};
     memcpy(resource.task_id, task_id(1), sizeof resource.task_id);
+    struct store_resource made;
     bool found;
     for (WRITE(tx)) {
         make_task(tx, 1);
         ASSERT_OK(store_hpke_key_put(tx, &key));
-        ASSERT_OK(store_resource_create(tx, &fixture_arena, &resource, 0, &resource, &found));
-        cr_assert_eq(resource.config_ids.len, 2);
+        ASSERT_OK(store_resource_create(tx, &fixture_arena, &resource, 0, &made, &found));
+        cr_assert_eq(made.config_ids.len, 2);
         ASSERT_FAIL(CONFLICT, store_hpke_key_delete(tx, 7));
-        resource.state = STORE_RESOURCE_READY;
-        ASSERT_OK(store_resource_update(tx, &resource, 0));
+        made.state = STORE_RESOURCE_READY;
+        ASSERT_OK(store_resource_update(tx, &made, 0));
         ASSERT_OK(store_hpke_key_delete(tx, 7));
     }
 }
