@@ -402,6 +402,30 @@ static void take_off(struct http_client *client, struct transfer *transfer) {
     }
 }
 
+/* Whether the server went away between its TLS handshake and its answer. So does
+ * one that wants a client certificate: with TLS 1.3 the handshake is over here
+ * before the server looks, and its alert is often lost with the connection. */
+static bool ended_after_handshake(CURL *easy, CURLcode code) {
+    curl_off_t handshake_us = 0;
+    long status = 0;
+    return (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING) &&
+           curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &handshake_us) == CURLE_OK &&
+           curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
+           handshake_us > 0 && status == 0;
+}
+
+static void describe(const struct transfer *transfer, CURLcode code, char *out, size_t size) {
+    const bool ours = !status_ok(transfer->failure);
+    snprintf(out, size, "%s%s",
+             !ours && ended_after_handshake(transfer->easy, code)
+                 ? "it ended the connection after the TLS handshake, as without a client "
+                   "certificate that it takes: "
+                 : "",
+             ours                          ? status_text(transfer->failure.code)
+             : transfer->error[0] != '\0' ? transfer->error
+                                          : curl_easy_strerror(code));
+}
+
 static void finish_completed(struct http_client *client) {
     CURLMsg *message;
     int left;
@@ -415,11 +439,8 @@ static void finish_completed(struct http_client *client) {
         struct transfer *transfer = (struct transfer *)(void *)private;
         take_off(client, transfer);
         const struct status outcome = outcome_of(transfer, code);
-        char reason[CURL_ERROR_SIZE];
-        snprintf(reason, sizeof(reason), "%s",
-                 !status_ok(transfer->failure) ? status_text(transfer->failure.code)
-                 : transfer->error[0] != '\0'  ? transfer->error
-                                               : curl_easy_strerror(code));
+        char reason[2 * CURL_ERROR_SIZE]; /* the error, and what is said before it */
+        describe(transfer, code, reason, sizeof(reason));
         transfer_finish(transfer, outcome, reason);
     }
 }
