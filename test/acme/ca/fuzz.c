@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What others send the CA, or its auditor, mutated: certificates, checkpoints, CAA
- * values, networks, log keys.
+ * values, networks, log keys, answers of the servers that it validates.
  */
 #include <criterion/criterion.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
+#include "acme/ca/http_answer.h"
 #include "acme/ca/log.h"
 #include "acme/ca/validation.h"
 #include "fixture.h"
@@ -65,6 +66,45 @@ Test(fuzz, certificates) {
     X509_free(certificate);
     EVP_PKEY_free(key);
     ca_fixture_release(&f);
+}
+
+/* ---- What a validated server sends ---- */
+
+/* However its bytes are cut, the same comes out; a redirect stays on the web. */
+static void check_answer(struct span mutant) {
+    struct http_answer whole;
+    struct http_answer pieces;
+    struct http_target target = {.port = 80};
+    const struct http_ports ports = {8080, 8443};
+    http_answer_init(&whole);
+    http_answer_init(&pieces);
+    bool more = http_answer_feed(&whole, mutant) && http_answer_feed(&whole, SPAN_EMPTY);
+    for (size_t i = 0; i < mutant.len && http_answer_feed(&pieces, span_of(mutant.data + i, 1));
+         i++) {
+    }
+    (void)(!pieces.complete && http_answer_feed(&pieces, SPAN_EMPTY));
+    cr_expect(!more);
+    cr_expect(whole.body.len <= HTTP_BODY_MAX);
+    if (whole.complete && pieces.complete) {
+        cr_expect_str_eq(whole.location, pieces.location);
+        cr_expect_eq(http_answer_code(&whole), http_answer_code(&pieces));
+    }
+    if (http_target_follow(&target, whole.location, ports)) {
+        cr_expect(target.port == 80 || target.port == 443 || target.port == 8080 ||
+                  target.port == 8443);
+        cr_expect_eq(strcspn(target.path, " \r\n"), strlen(target.path));
+    }
+    buffer_release(&whole.body);
+    buffer_release(&pieces.body);
+}
+
+Test(fuzz, http_answers) {
+    each_mutant(SPAN_OF_LITERAL("HTTP/1.1 302 Found\r\nContent-Length: 3\r\n"
+                                "Location: http://b.example:8080/x?y#z\r\n\r\nabc"),
+                ROUNDS, check_answer);
+    each_mutant(SPAN_OF_LITERAL("HTTP/1.1 307 Elsewhere\r\nTransfer-Encoding: chunked\r\n"
+                                "Location: /elsewhere\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+                ROUNDS, check_answer);
 }
 
 /* ---- Texts ---- */
