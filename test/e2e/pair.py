@@ -7,6 +7,7 @@ those that MOIETY and MOIETYD name in the environment.
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -22,10 +23,17 @@ START_S = 60
 
 
 def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
+    """Ports below those that the system gives to connections, which might take
+    one before its server does."""
+    ports = []
+    while len(ports) < count:
+        port = random.randrange(10240, 32768)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        if port not in ports:
+            ports.append(port)
     return ports
 
 
