@@ -3,6 +3,7 @@
  * A libFuzzer program: the first byte picks the target, the rest is what it
  * reads.
  */
+#include "fuzz/acme_ca_targets.h"
 #include "fuzz/acme_targets.h"
 #include "fuzz/fuzz.h"
 
