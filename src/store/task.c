@@ -239,8 +239,7 @@ struct status store_task_delete(struct store_tx *tx, const uint8_t id[STORE_TASK
         "DELETE FROM collected_interval WHERE task = $1",
         "DELETE FROM collected_batch WHERE task = $1",
         "DELETE FROM batch WHERE task = $1",
-        "DELETE FROM resource_body"
-        " WHERE resource IN (SELECT number FROM resource WHERE task = $1)",
+        "DELETE FROM resource_body WHERE resource IN (SELECT number FROM resource WHERE task = $1)",
         "DELETE FROM resource WHERE task = $1",
         "DELETE FROM counter WHERE task = $1",
         "DELETE FROM task_usage WHERE task = $1",
