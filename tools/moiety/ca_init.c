@@ -136,7 +136,7 @@ static bool write_config(struct making *m) {
     if (base == NULL ||
         !status_ok(buffer_printf(
             &m->text,
-            "# The CA's configuration; docs/operating.md tells of it.\n"
+            "# The CA's configuration; docs/ca.md tells of it.\n"
             "url: %s\n"
             "database: ca.db\n"
             "passphrase: passphrase\n"
