@@ -105,7 +105,7 @@ def compare(recorded, counts):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser(usage=__doc__.replace("%", "%%"))
     parser.add_argument("program")
     parser.add_argument("compiler")
     parser.add_argument("--write", action="store_true")
