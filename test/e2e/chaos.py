@@ -3,7 +3,7 @@
 """Several replicas a side on PostgreSQL while things go wrong at random: the
 result is exact nonetheless.
 
-    MOIETY=.. MOIETYD=.. test/e2e/chaos.py --faults 100 --reports 50000
+    MOIETY=.. MOIETYD=.. E2E_WORLD=.. test/e2e/chaos.py --faults 100 --reports 50000
 
 Every report is a bucket of a histogram, and how many went into each is known.
 A report that is lost leaves its bucket one short, one that counts twice makes
@@ -32,11 +32,13 @@ BUCKETS = 500
 
 
 class Chaos:
-    def __init__(self, folder, leaders, helpers, seed, lease_s=3):
+    def __init__(self, folder, leaders, helpers, seed, lease_s=3, skew_s=60):
         self.lease_s = lease_s
+        self.skew_s = skew_s
         self.folder = pathlib.Path(folder)
         self.random = random.Random(seed)
-        self.log = collections.Counter()
+        self.faults = 0
+        self.log = collections.Counter()  # of what happened, by name
         self.lock = threading.Lock()  # over starting and stopping processes
         self.database = Postgres("leader", "helper")
         self.sides = {"leader": self.make_side("leader", leaders),
@@ -51,7 +53,7 @@ class Chaos:
     def make_side(self, name, count):
         key = os.urandom(32).hex()
         return [Server(self.folder / f"{name}{i}", extra=EXTRA.format(self.lease_s), key=key,
-                       database=self.database.url(name)) for i in range(count)]
+                       database=self.database.url(name), world=True) for i in range(count)]
 
     def servers(self):
         return [server for servers in self.sides.values() for server in servers]
@@ -86,6 +88,23 @@ class Chaos:
         time.sleep(self.random.uniform(0, 1))
         self.database.restart()
 
+    def fill_disk(self):
+        """PostgreSQL's: what it holds can change, but not grow. Where that hits
+        its log of what it does, it dies of it, and can't start again before there
+        is room."""
+        self.database.world.set_full(True)
+        time.sleep(self.random.uniform(1, 4))
+        self.database.world.set_full(False)
+        if not self.database.runs():
+            self.log["database_died"] += 1
+            self.database.restart()
+
+    def skew_clock(self):
+        """A replica's clock is wrong from now on, in either direction; or right
+        again, all at once."""
+        server = self.random.choice(self.servers())
+        server.world.set_clock(self.random.choice([-self.skew_s, 0, self.skew_s]))
+
     def harm_helper(self):
         kinds = [proxy.BUSY, proxy.GARBAGE, proxy.NONSENSE, proxy.LATE, proxy.LOST, proxy.CUT]
         self.fronts["helper"].harm += [self.random.choice(kinds)
@@ -98,9 +117,10 @@ class Chaos:
 
     def fault(self):
         kinds = {self.kill_replica: 8, self.stop_replica: 4, self.kill_database: 1,
-                 self.harm_helper: 4, self.harm_uploads: 4}
+                 self.fill_disk: 2, self.skew_clock: 3, self.harm_helper: 4, self.harm_uploads: 4}
         kind = self.random.choices(list(kinds), kinds.values())[0]
         kind()
+        self.faults += 1
         self.log[kind.__name__] += 1
 
     # ---- The run ----
@@ -160,6 +180,7 @@ class Chaos:
                            if "Sanitizer" in line or "runtime error" in line]
         for front in self.fronts.values():
             front.stop()
+        self.log["refused_room"] = self.database.logged().count("No space left")
         self.database.stop()
         return complaints
 
@@ -171,6 +192,7 @@ def main():
     parser.add_argument("--reports", type=int, default=50000)
     parser.add_argument("--faults", type=int, default=100)
     parser.add_argument("--lease", type=int, default=3, help="seconds; moietyd's default is 60")
+    parser.add_argument("--skew", type=int, default=60, help="seconds that clocks are wrong")
     parser.add_argument("--pause", type=float, default=0.6, help="seconds between faults")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--keep", help="a folder for everything, to look into")
@@ -180,14 +202,15 @@ def main():
         if options.keep:
             folder = options.keep
             os.makedirs(folder)
-        chaos = Chaos(folder, options.leaders, options.helpers, options.seed, options.lease)
+        chaos = Chaos(folder, options.leaders, options.helpers, options.seed, options.lease,
+                      options.skew)
         began = time.monotonic()
         complaints = ["the run did not end"]
         try:
             lost, doubled = chaos.run(options.reports, options.faults, options.pause)
         finally:
             complaints = chaos.stop()
-            print(f"{sum(chaos.log.values())} faults in {time.monotonic() - began:.0f} s:",
+            print(f"{chaos.faults} faults in {time.monotonic() - began:.0f} s:",
                   dict(chaos.log), {name: front.done for name, front in chaos.fronts.items()})
     print(f"{options.reports} reports, {lost} lost, {doubled} counted twice")
     for line in complaints:

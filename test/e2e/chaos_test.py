@@ -13,7 +13,7 @@ class ChaosTest(unittest.TestCase):
         seed = int(os.environ.get("MOIETY_CHAOS_SEED", random.randrange(2**32)))
         print(f"MOIETY_CHAOS_SEED={seed}", flush=True)
         with tempfile.TemporaryDirectory(prefix="moiety-chaos-") as folder:
-            chaos = Chaos(folder, leaders=2, helpers=2, seed=seed)
+            chaos = Chaos(folder, leaders=2, helpers=2, seed=seed, skew_s=10)
             complaints = ["the run did not end"]
             try:
                 outcome = chaos.run(reports=4000, faults=24, pause_s=0.5)

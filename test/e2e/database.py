@@ -9,6 +9,8 @@ import tempfile
 import time
 import unittest
 
+from world import World
+
 CLUSTER = pathlib.Path(__file__).parents[1] / "store" / "postgres_cluster"
 NOT_INSTALLED = 77
 # What a kill of the process can lose is the same with fsync as without.
@@ -16,10 +18,14 @@ SETTINGS = ("fsync = off", "shared_buffers = 64MB", "max_connections = 300")
 
 
 class Postgres:
+    """`self.world` is that of the server: its disk can be full."""
+
     def __init__(self, *databases):
         # A short path, since a socket lies there.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="moiety-pg-"))
-        started = subprocess.run([CLUSTER, "start", self.folder, *SETTINGS], check=False)
+        self.world = World(f"{self.folder}.world")
+        started = subprocess.run([CLUSTER, "start", self.folder, *SETTINGS], check=False,
+                                 env=self.world.environment())
         if started.returncode == NOT_INSTALLED:
             shutil.rmtree(self.folder)
             raise unittest.SkipTest("PostgreSQL is not installed")
@@ -44,10 +50,24 @@ class Postgres:
     def restart(self):
         for _ in range(60):
             if subprocess.run([CLUSTER, "restart", self.folder], check=False,
-                              stderr=subprocess.DEVNULL).returncode == 0:
+                              stderr=subprocess.DEVNULL,
+                              env=self.world.environment()).returncode == 0:
                 return
             time.sleep(0.5)  # processes of the dead one are still there
-        raise AssertionError((self.folder / "log").read_text()[-5000:])
+        raise AssertionError(self.logged()[-5000:])
+
+    def logged(self):
+        return (self.folder / "log").read_text()
+
+    def runs(self):
+        """Whether the postmaster is there; it ends if it can't recover."""
+        try:
+            pid = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+            os.kill(pid, 0)
+            return True
+        except (OSError, IndexError):
+            return False
 
     def stop(self):
         subprocess.run([CLUSTER, "stop", self.folder], check=False)
+        self.world.path.unlink(missing_ok=True)

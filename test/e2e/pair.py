@@ -17,6 +17,8 @@ import unittest
 import urllib.error
 import urllib.request
 
+from world import World
+
 MOIETY = os.environ["MOIETY"]
 MOIETYD = os.environ["MOIETYD"]
 START_S = 60
@@ -61,15 +63,18 @@ def moiety(*arguments, stdin=None, expect=0):
 
 class Server:
     """One moietyd. Replicas share a `database`, which is then a URL, and a
-    `key` (64 hexadecimal digits)."""
+    `key` (64 hexadecimal digits). With `world`, its clock can be put wrong."""
 
-    def __init__(self, folder, extra="", listener="", database="sqlite:moiety.db", key=None):
+    def __init__(self, folder, extra="", listener="", database="sqlite:moiety.db", key=None,
+                 world=False):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir()
         self.config = self.folder / "moietyd.yaml"
         self.log = self.folder / "log"
         self.port, self.admin_port = free_ports(2)
         self.process = None
+        self.program = MOIETYD
+        self.world = World(self.folder / "world") if world else None
         self.path = ""  # of the endpoint
         self.scheme = "https" if "tls:" in listener else "http"
         key_file = self.folder / "wrapping.key"
@@ -96,7 +101,9 @@ class Server:
 
     def launch(self):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([MOIETYD, "--config", self.config], stderr=log)
+            self.process = subprocess.Popen(
+                [self.program, "--config", self.config], stderr=log,
+                env=self.world.environment() if self.world else None)
 
     def start(self):
         self.launch()
