@@ -12,21 +12,32 @@ use std::time::{Duration, Instant};
 const CTX: &[u8; 38] = b"dap-18\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 const KEY: [u8; 32] = [7; 32];
 const NONCE: [u8; 16] = [9; 16];
-const ROUNDS: usize = 7;
 
-/// The least time a call took, over rounds that each last a while.
+/// Long enough that asking for the time is nothing beside it, and short enough that
+/// many fall between two interruptions.
+const GROUP: Duration = Duration::from_micros(50);
+const TIME: Duration = Duration::from_millis(400);
+
+/// The least time of a call, over many groups of calls: what else runs on the machine
+/// only ever adds to it.
 fn least<R>(mut call: impl FnMut() -> R) -> f64 {
-    let mut best = f64::MAX;
-    for _ in 0..ROUNDS {
+    let mut group = |calls: u32| {
         let start = Instant::now();
-        let mut calls = 0u32;
-        while calls < 3 || start.elapsed() < Duration::from_millis(60) {
+        for _ in 0..calls {
             black_box(call());
-            calls += 1;
         }
-        best = best.min(start.elapsed().as_nanos() as f64 / f64::from(calls));
+        start.elapsed()
+    };
+    let mut calls = 1;
+    while group(calls) < GROUP {
+        calls *= 2;
     }
-    best
+    let start = Instant::now();
+    let mut best = group(calls);
+    while start.elapsed() < TIME {
+        best = best.min(group(calls));
+    }
+    best.as_nanos() as f64 / f64::from(calls)
 }
 
 fn print(instance: &str, step: &str, ns: f64) {
