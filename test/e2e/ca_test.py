@@ -22,13 +22,14 @@ LOAD = os.environ["ACME_LOAD"]
 class Authority:
     """One CA in a folder of its own, which ends with it."""
 
-    def __init__(self, plain=True, required="false"):
+    def __init__(self, plain=True, required="false", arguments=()):
         self.temporary = tempfile.TemporaryDirectory()
         self.folder = pathlib.Path(self.temporary.name, "ca")
         self.port, self.answers = free_ports(2)
         self.url = f"{'http' if plain else 'https'}://localhost:{self.port}"
         self.config = self.folder / "ca.yaml"
-        moiety("ca", "init", self.folder, "--listen", f"127.0.0.1:{self.port}", "--url", self.url)
+        moiety("ca", "init", self.folder, "--listen", f"127.0.0.1:{self.port}", "--url", self.url,
+               *arguments)
         text = self.config.read_text()
         if plain:
             listen = f'"127.0.0.1:{self.port}"'

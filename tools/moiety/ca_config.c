@@ -32,8 +32,13 @@ static const struct schema_field listener_fields[] = {
 static const struct schema_field issuer_fields[] = {
     {.name = "certificate", .kind = SCHEMA_PATH, .offset = ISSUER(certificate), .required = true,
      .example = "issuing.pem", .doc = "The issuing certificate (PEM)."},
-    {.name = "key", .kind = SCHEMA_PATH, .offset = ISSUER(key), .required = true,
+    {.name = "key", .kind = SCHEMA_PATH, .offset = ISSUER(key),
      .example = "issuing.key", .doc = "Its private key, which the signer alone reads."},
+    {.name = "pkcs11", .kind = SCHEMA_STRING, .offset = ISSUER(pkcs11),
+     .example = "\"pkcs11:token=ca;object=issuing?module-path=/usr/lib/hsm.so\"",
+     .doc = "Instead of `key`: a key in a PKCS#11 token (RFC 7512)."},
+    {.name = "pin", .kind = SCHEMA_PATH, .offset = ISSUER(pin), .example = "pin",
+     .doc = "The file whose first line is the token's PIN."},
     {.name = "chains", .kind = SCHEMA_PATHS, .offset = ISSUER(chains), .required = true,
      .example = "[root.pem]",
      .doc = "What leads up from it, a file for each way (PEM). The first is the\n"
@@ -246,8 +251,14 @@ static bool take_issuers(struct checker *c) {
     size_t count = c->config->issuers.count;
     struct ca_issuer_files *issuers = ARENA_ARRAY(c->arena, struct ca_issuer_files, count + 1);
     for (size_t i = 0; issuers != NULL && i < count; i++) {
-        issuers[i] = (struct ca_issuer_files){from[i].certificate, from[i].key,
-                                              from[i].chains.items, from[i].chains.count};
+        issuers[i] = (struct ca_issuer_files){
+            .certificate = from[i].certificate,
+            .key = {from[i].key, {from[i].pkcs11, from[i].pin}},
+            .chains = from[i].chains.items,
+            .chain_count = from[i].chains.count};
+        if ((from[i].key == NULL) == (from[i].pkcs11 == NULL)) {
+            return complain(c, 1, "an issuer has either a `key` or a `pkcs11` URI");
+        }
     }
     c->config->options.issuers = issuers;
     c->config->options.issuer_count = count;

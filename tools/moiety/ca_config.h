@@ -15,7 +15,8 @@ struct ca_listener {
 };
 
 struct ca_issuer_config {
-    const char *certificate, *key;
+    const char *certificate;
+    const char *key, *pkcs11, *pin; /* a file, or a token's key and its PIN's file */
     struct schema_strings chains;
 };
 

@@ -8,6 +8,7 @@
 
 #include "acme/ca/hierarchy.h"
 #include "acme/ca/log.h"
+#include "acme/ca/token.h"
 #include "acme/certificate.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -17,7 +18,7 @@
 
 static const char *ca_name = "Moiety";
 static const char *listen_address = "127.0.0.1:14000";
-static const char *url, *server_name = "localhost", *allowed;
+static const char *url, *server_name = "localhost", *allowed, *pkcs11, *pin_file;
 
 static const struct option_spec options[] = {
     {"name", OPTION_STRING, &ca_name, "NAME", "what the certificates call the CA; default Moiety",
@@ -30,6 +31,9 @@ static const struct option_spec options[] = {
      "where clients find it; default https://SERVER-NAME:PORT", NULL},
     {"allow", OPTION_STRING, &allowed, "DOMAIN", "issue for this domain alone, and all below it",
      NULL},
+    {"pkcs11", OPTION_STRING, &pkcs11, "URI",
+     "the issuing key is this one (P-256) in a token, made before; docs/ca.md", NULL},
+    {"pin-file", OPTION_STRING, &pin_file, "FILE", "whose first line is the token's PIN", NULL},
     {.name = NULL},
 };
 
@@ -83,6 +87,30 @@ static bool write_certificate(struct making *m, const char *name, X509 *certific
     return written;
 }
 
+/* The key in the token, and proof that it can sign. */
+static struct status token_key(EVP_PKEY **out) {
+    const struct ca_token_config config = {.uri = pkcs11, .pin_file = pin_file};
+    const uint8_t digest[CA_TOKEN_DIGEST_SIZE] = {0};
+    uint8_t signature[CA_TOKEN_SIGNATURE_SIZE];
+    struct ca_token *token;
+    TRY(ca_token_open(&config, &token));
+    struct status status = ca_token_sign(token, digest, signature);
+    if (status_ok(status)) {
+        status = ca_token_public_key(token, out);
+    }
+    ca_token_close(token);
+    return status;
+}
+
+static struct status make_issuing(const char *name, int64_t now, EVP_PKEY *root_key, X509 *root,
+                                  EVP_PKEY **key, X509 **certificate) {
+    if (pkcs11 == NULL) {
+        return ca_issuing_make(name, now, root_key, root, key, certificate);
+    }
+    TRY(status_ok(token_key(key)) ? OK : FAIL(IO)); /* the cause was said */
+    return ca_issuing_certify(name, now, root_key, root, *key, certificate);
+}
+
 static bool make_passphrase(struct making *m) {
     enum { PASSPHRASE_SIZE = 32 };
     uint8_t random[PASSPHRASE_SIZE];
@@ -108,16 +136,17 @@ static bool make_hierarchy(struct making *m) {
     struct status status = root_name == NULL || issuing_name == NULL ? FAIL(NO_MEMORY) : OK;
     TRY_GOTO(status, status, exit);
     TRY_GOTO(status, ca_root_make(root_name, now, &root_key, &root), exit);
-    TRY_GOTO(status, ca_issuing_make(issuing_name, now, root_key, root, &issuing_key, &issuing),
+    TRY_GOTO(status, make_issuing(issuing_name, now, root_key, root, &issuing_key, &issuing),
              exit);
     TRY_GOTO(status, ca_log_key_make(&log_key), exit);
-    if (!write_key(m, "root.key", root_key) || !write_key(m, "issuing.key", issuing_key) ||
+    if (!write_key(m, "root.key", root_key) ||
+        (pkcs11 == NULL && !write_key(m, "issuing.key", issuing_key)) ||
         !write_key(m, "log.key", log_key) || !write_certificate(m, "root.pem", root) ||
         !write_certificate(m, "issuing.pem", issuing)) {
         status = FAIL(IO);
     }
 exit:
-    if (!status_ok(status) && status.code != STATUS_IO) {
+    if (!status_ok(status) && status.code != STATUS_IO) { /* that was said */
         cli_fail_status(status, "the hierarchy can't be made");
     }
     EVP_PKEY_free(root_key);
@@ -128,12 +157,27 @@ exit:
     return status_ok(status);
 }
 
+/* Where the issuing key is, as ca.yaml has it. */
+static const char *key_lines(struct making *m) {
+    if (pkcs11 == NULL) {
+        return "    key: issuing.key\n";
+    }
+    const char *key = arena_printf(&m->arena, "    pkcs11: \"%s\"\n", pkcs11);
+    char *pin = pin_file == NULL ? NULL : realpath(pin_file, NULL);
+    if (key != NULL && pin != NULL) {
+        key = arena_printf(&m->arena, "%s    pin: \"%s\"\n", key, pin);
+    }
+    free(pin);
+    return key;
+}
+
 static bool write_config(struct making *m) {
+    const char *key = key_lines(m);
     const char *port = strrchr(listen_address, ':');
     const char *base =
         url != NULL ? url
                     : arena_printf(&m->arena, "https://%s%s", server_name, port == NULL ? "" : port);
-    if (base == NULL ||
+    if (base == NULL || key == NULL ||
         !status_ok(buffer_printf(
             &m->text,
             "# The CA's configuration; docs/ca.md tells of it.\n"
@@ -145,10 +189,10 @@ static bool write_config(struct making *m) {
             "names: [%s]\n"
             "issuers:\n"
             "  - certificate: issuing.pem\n"
-            "    key: issuing.key\n"
+            "%s"
             "    chains: [root.pem]\n"
             "profiles:\n",
-            base, listen_address, server_name))) {
+            base, listen_address, server_name, key))) {
         return false;
     }
     for (size_t i = 0; i < CA_ROLE_COUNT; i++) {

@@ -145,7 +145,7 @@ const struct ca_issuer *ca_issuer_find(const struct ca *ca, struct span id) {
 
 static struct status start_signer(struct ca *ca) {
     const struct ca_options *o = ca->options;
-    const char **keys = ARENA_ARRAY(&ca->arena, const char *, o->issuer_count);
+    struct ca_key_source *keys = ARENA_ARRAY(&ca->arena, struct ca_key_source, o->issuer_count);
     if (keys == NULL) {
         return FAIL(NO_MEMORY);
     }
@@ -154,7 +154,7 @@ static struct status start_signer(struct ca *ca) {
     }
     const struct ca_signer_config config = {
         .issuers = ca->issuers,
-        .key_files = keys,
+        .keys = keys,
         .issuer_count = o->issuer_count,
         .log_key_file = o->log_key_file,
         .log_origin = o->log_origin,

@@ -6,6 +6,7 @@
 #include "acme/ca/limit.h"
 #include "acme/ca/policy.h"
 #include "acme/ca/profile.h"
+#include "acme/ca/signing_key.h"
 #include "base/metrics.h"
 #include "base/secret.h"
 #include "net/router.h"
@@ -20,7 +21,7 @@ struct ca;
 /* An issuing certificate and the ways up from it. PEM files. */
 struct ca_issuer_files {
     const char *certificate;
-    const char *key; /* read by the signer alone */
+    struct ca_key_source key; /* used by the signer alone */
     const char *const *chains; /* what follows the issuing certificate, root last or
                                 * left out; the first is the default */
     size_t chain_count;

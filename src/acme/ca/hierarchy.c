@@ -105,26 +105,40 @@ static struct status issuing_fill(X509 *certificate, const char *name, int64_t n
 }
 
 /* `root` NULL makes a root. */
+static struct status certify(const char *name, int64_t now, EVP_PKEY *root_key, X509 *root,
+                             EVP_PKEY *key, X509 **certificate) {
+    X509 *made = X509_new();
+    struct status status = made == NULL   ? FAIL(NO_MEMORY)
+                           : root == NULL ? root_fill(made, name, now, key)
+                                          : issuing_fill(made, name, now, key, root_key, root);
+    if (!status_ok(status)) {
+        X509_free(made);
+        return status;
+    }
+    *certificate = made;
+    return OK;
+}
+
 static struct status make(const char *name, int64_t now, EVP_PKEY *root_key, X509 *root,
                           EVP_PKEY **key, X509 **certificate) {
     EVP_PKEY *new_key;
     TRY(key_new(root == NULL ? KEY_P384 : KEY_P256, &new_key));
-    X509 *made = X509_new();
-    struct status status = made == NULL   ? FAIL(NO_MEMORY)
-                           : root == NULL ? root_fill(made, name, now, new_key)
-                                          : issuing_fill(made, name, now, new_key, root_key, root);
+    struct status status = certify(name, now, root_key, root, new_key, certificate);
     if (!status_ok(status)) {
-        X509_free(made);
         EVP_PKEY_free(new_key);
         return status;
     }
     *key = new_key;
-    *certificate = made;
     return OK;
 }
 
 struct status ca_root_make(const char *name, int64_t now, EVP_PKEY **key, X509 **certificate) {
     return make(name, now, NULL, NULL, key, certificate);
+}
+
+struct status ca_issuing_certify(const char *name, int64_t now, EVP_PKEY *root_key, X509 *root,
+                                 EVP_PKEY *key, X509 **certificate) {
+    return certify(name, now, root_key, root, key, certificate);
 }
 
 struct status ca_issuing_make(const char *name, int64_t now, EVP_PKEY *root_key, X509 *root,

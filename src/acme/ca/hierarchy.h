@@ -17,7 +17,11 @@ enum { CA_ROOT_YEARS = 20, CA_ISSUING_YEARS = 5 };
 /* A self-signed root with this common name, valid from `now` (seconds since
  * 1970). CRYPTO, NO_MEMORY; INVALID_ARGUMENT for a name over 64 characters. */
 struct status ca_root_make(const char *name, int64_t now, EVP_PKEY **key, X509 **certificate);
-/* An issuing certificate under it, never outliving it. */
+/* An issuing certificate under it for this key, of which the public half is enough,
+ * never outliving the root. */
+struct status ca_issuing_certify(const char *name, int64_t now, EVP_PKEY *root_key, X509 *root,
+                                 EVP_PKEY *key, X509 **certificate);
+/* The same for a new key. */
 struct status ca_issuing_make(const char *name, int64_t now, EVP_PKEY *root_key, X509 *root,
                               EVP_PKEY **key, X509 **certificate);
 /* The key that signs the log's checkpoints: Ed25519. */

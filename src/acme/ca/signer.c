@@ -21,12 +21,10 @@ struct ca_signer {
 
 /* ---- Start and stop ---- */
 
-/* The child keeps standard error and its socket, and no other file. */
 _Noreturn static void child(const struct ca_signer_config *config, int fd) {
-    if (dup2(fd, STDIN_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, 0) != 0) {
+    if (!signer_keep_only(fd)) {
         _exit(EXIT_FAILURE);
     }
-    close(STDOUT_FILENO);
     signer_process_run(config, STDIN_FILENO);
 }
 

@@ -4,20 +4,22 @@
 
 #include "acme/ca/lint.h"
 #include "acme/ca/merkle.h"
+#include "acme/ca/signing_key.h"
 
 /*
  * The one process that has the CA's keys. It is forked from the server before
  * that has threads or connections, reads its keys, confines itself with seccomp
  * (it can read and write one socket, allocate memory, and end) and from then on
  * signs what passes its own lints and policy: who takes over the server gets
- * certificates that the CA would issue, and no key.
+ * certificates that the CA would issue, and no key. Keys in PKCS#11 tokens are used
+ * through a process for each (token_process.h), which takes orders from it alone.
  */
 struct ca_signer;
 
 /* All of it is read by the child, and must stay until ca_signer_start() returns. */
 struct ca_signer_config {
     const struct ca_issuer *issuers;
-    const char *const *key_files; /* of the issuers */
+    const struct ca_key_source *keys; /* of the issuers */
     size_t issuer_count;
     const char *log_key_file;
     const char *log_origin; /* what checkpoints begin with */

@@ -23,17 +23,27 @@ static bool allow_on(scmp_filter_ctx filter, int call, int fd) {
                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)fd)) == 0;
 }
 
-struct status signer_confine(int fd) {
-    /* No core with keys in it, and no debugger of the same user. */
+bool signer_keep_only(int fd) {
+    return dup2(fd, STDIN_FILENO) == STDIN_FILENO &&
+           close_range(STDERR_FILENO + 1, ~0U, 0) == 0 && close(STDOUT_FILENO) == 0;
+}
+
+bool signer_hide(void) {
     const struct rlimit none = {0, 0};
+    return setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
+
+struct status signer_confine(const int fds[], size_t count) {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    bool set = filter != NULL && setrlimit(RLIMIT_CORE, &none) == 0 &&
-               prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+    bool set = filter != NULL && signer_hide();
     for (size_t i = 0; set && i < sizeof allowed / sizeof allowed[0]; i++) {
         set = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0) == 0;
     }
-    set = set && allow_on(filter, SCMP_SYS(read), fd) && allow_on(filter, SCMP_SYS(sendto), fd) &&
-          allow_on(filter, SCMP_SYS(write), STDERR_FILENO) && seccomp_load(filter) == 0;
+    for (size_t i = 0; set && i < count; i++) {
+        set = allow_on(filter, SCMP_SYS(read), fds[i]) &&
+              allow_on(filter, SCMP_SYS(sendto), fds[i]);
+    }
+    set = set && allow_on(filter, SCMP_SYS(write), STDERR_FILENO) && seccomp_load(filter) == 0;
     seccomp_release(filter);
     return set ? OK : FAIL(IO);
 }

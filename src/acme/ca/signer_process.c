@@ -10,12 +10,13 @@
 #include <unistd.h>
 
 #include "acme/ca/hierarchy.h"
+#include "acme/ca/signing_key.h"
 #include "base/clock.h"
 #include "base/log.h"
 
 /* ---- Frames ---- */
 
-static bool send_all(int fd, struct span bytes) {
+bool signer_write_all(int fd, struct span bytes) {
     while (bytes.len > 0) {
         ssize_t sent = send(fd, bytes.data, bytes.len, MSG_NOSIGNAL);
         if (sent < 0 && errno != EINTR) {
@@ -28,7 +29,7 @@ static bool send_all(int fd, struct span bytes) {
     return true;
 }
 
-static bool read_all(int fd, uint8_t *out, size_t len) {
+bool signer_read_all(int fd, uint8_t *out, size_t len) {
     while (len > 0) {
         ssize_t got = read(fd, out, len);
         if (got == 0 || (got < 0 && errno != EINTR)) {
@@ -44,15 +45,15 @@ static bool read_all(int fd, uint8_t *out, size_t len) {
 
 bool signer_send(int fd, struct signer_head head, struct span payload) {
     head.len = (uint32_t)payload.len;
-    return payload.len <= SIGNER_FRAME_MAX && send_all(fd, span_of(&head, sizeof head)) &&
-           send_all(fd, payload);
+    return payload.len <= SIGNER_FRAME_MAX && signer_write_all(fd, span_of(&head, sizeof head)) &&
+           signer_write_all(fd, payload);
 }
 
 bool signer_receive(int fd, struct signer_head *head, struct buffer *payload) {
     buffer_clear(payload);
-    if (!read_all(fd, (uint8_t *)head, sizeof *head) || head->len > SIGNER_FRAME_MAX ||
+    if (!signer_read_all(fd, (uint8_t *)head, sizeof *head) || head->len > SIGNER_FRAME_MAX ||
         !status_ok(buffer_reserve(payload, head->len)) ||
-        !read_all(fd, payload->data, head->len)) {
+        !signer_read_all(fd, payload->data, head->len)) {
         return false;
     }
     payload->len = head->len;
@@ -66,7 +67,7 @@ enum { ISSUERS_MAX = 16 };
 struct process {
     const struct ca_signer_config *config;
     int fd;
-    EVP_PKEY *keys[ISSUERS_MAX];
+    struct ca_signing_key keys[ISSUERS_MAX];
     EVP_PKEY *log_key;
     uint64_t log_size; /* of the greatest checkpoint signed */
     char log_text[CA_CHECKPOINT_MAX];
@@ -79,10 +80,19 @@ static struct status refuse(struct process *p, const char *check, const char *wh
     return FAIL(VERIFY_FAILED);
 }
 
-static struct status append_der(struct buffer *out, int len, uint8_t *der) {
-    struct status status = len > 0 ? buffer_append(out, span_of(der, (size_t)len)) : FAIL(CRYPTO);
-    OPENSSL_free(der);
-    return status;
+/* A key's process that is gone doesn't come back: then this one ends too, and the
+ * server with it, which a supervisor starts again. */
+static struct status sign(const struct process *p, size_t issuer, struct span tbs,
+                          struct buffer *out) {
+    uint8_t signature[CA_SIGNATURE_MAX];
+    size_t len;
+    struct status status = ca_signing_key_sign(&p->keys[issuer], tbs, signature, &len);
+    if (status.code == STATUS_IO) {
+        log_event(LOG_ERROR, "the process of a PKCS#11 key is gone");
+        _exit(EXIT_FAILURE);
+    }
+    TRY(status);
+    return ca_signed_write(tbs, span_of(signature, len), out);
 }
 
 static struct status certificate_sign(struct process *p, const struct signer_head *head,
@@ -100,15 +110,8 @@ static struct status certificate_sign(struct process *p, const struct signer_hea
     };
     TRY(ca_lint(&input, &p->finding));
     struct span tbs;
-    uint8_t signature[128];
-    size_t len = sizeof signature;
     TRY(ca_tbs_of(der, &tbs));
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool made = context != NULL &&
-                EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, p->keys[head->issuer]) == 1 &&
-                EVP_DigestSign(context, signature, &len, tbs.data, tbs.len) == 1;
-    EVP_MD_CTX_free(context);
-    return made ? ca_signed_write(tbs, span_of(signature, len), out) : FAIL(CRYPTO);
+    return sign(p, head->issuer, tbs, out);
 }
 
 /* A CRL takes certificates away and gives none, so all that is asked of it is
@@ -119,15 +122,16 @@ static struct status crl_sign(struct process *p, const struct signer_head *head,
         return refuse(p, "request", "no such issuer");
     }
     const uint8_t *at = der.data;
-    uint8_t *final = NULL;
+    struct span tbs;
+    struct span signature;
     X509_CRL *crl = d2i_X509_CRL(NULL, &at, (long)der.len);
     X509 *issuer = p->config->issuers[head->issuer].certificate;
     bool ours = crl != NULL && at == der.data + der.len &&
                 X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(issuer)) == 0;
-    bool made = ours && X509_CRL_sign(crl, p->keys[head->issuer], EVP_sha256()) != 0;
-    int len = made ? i2d_X509_CRL(crl, &final) : -1;
     X509_CRL_free(crl);
-    return ours ? append_der(out, len, final) : refuse(p, "crl", "it is not this issuer's");
+    return ours && status_ok(ca_signed_read(der, &tbs, &signature))
+               ? sign(p, head->issuer, tbs, out)
+               : refuse(p, "crl", "it is not this issuer's");
 }
 
 /* origin LF size LF ... ; the text of one size never changes. */
@@ -194,60 +198,54 @@ static bool serve_one(struct process *p, struct buffer *request, struct buffer *
 
 /* ---- Its start ---- */
 
-static bool key_failed(const char *path, const char *why) {
-    log_event(LOG_ERROR, "the signer can't use a key", LOG_STRING("file", path),
-              LOG_STRING("reason", why));
-    return false;
-}
-
-static bool key_load(const char *path, const struct secret *passphrase, EVP_PKEY **out) {
-    struct status status = ca_key_load(path, secret_span(passphrase), out);
-    return status_ok(status) || key_failed(path, status.code == STATUS_VERIFY_FAILED
-                                                     ? "no key, or another passphrase"
-                                                     : status_text(status.code));
-}
-
 static bool keys_load(struct process *p) {
     const struct ca_signer_config *config = p->config;
     struct secret passphrase = SECRET_INIT;
     bool loaded = config->issuer_count <= ISSUERS_MAX;
     if (config->passphrase_file != NULL &&
         !status_ok(ca_passphrase_load(config->passphrase_file, &passphrase))) {
-        return key_failed(config->passphrase_file, "no passphrase");
+        log_event(LOG_ERROR, "the signer finds no passphrase",
+                  LOG_STRING("file", config->passphrase_file));
+        return false;
     }
     for (size_t i = 0; loaded && i < config->issuer_count; i++) {
-        loaded = key_load(config->key_files[i], &passphrase, &p->keys[i]) &&
-                 (X509_check_private_key(config->issuers[i].certificate, p->keys[i]) == 1 ||
-                  key_failed(config->key_files[i], "it is another certificate's"));
+        loaded = status_ok(ca_signing_key_load(&config->keys[i], &passphrase,
+                                               config->issuers[i].certificate, &p->keys[i]));
     }
-    loaded = loaded && key_load(config->log_key_file, &passphrase, &p->log_key);
+    loaded = loaded &&
+             status_ok(ca_signing_key_file(config->log_key_file, &passphrase, &p->log_key));
     secret_release(&passphrase);
     return loaded;
 }
 
 /* Everything that OpenSSL makes when it is first used is made now, while it may
- * still open files. */
+ * still open files; the issuers' keys have signed already. */
 static bool warm_up(struct process *p, uint8_t log_key[CA_LOG_KEY_SIZE]) {
     struct buffer out = BUFFER_INIT;
     size_t len = CA_LOG_KEY_SIZE;
     char text[CA_CHECKPOINT_MAX];
-    uint8_t signature[128];
-    size_t signature_len = sizeof signature;
     bool warm = EVP_PKEY_get_raw_public_key(p->log_key, log_key, &len) == 1;
     int length = snprintf(text, sizeof text, "%s\n0\n", p->config->log_origin);
     warm = warm && status_ok(checkpoint_sign(p, span_of(text, (size_t)length), &out));
     p->log_text[0] = '\0';
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    warm = warm && context != NULL &&
-           EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, p->keys[0]) == 1 &&
-           EVP_DigestSign(context, signature, &signature_len, (const uint8_t *)text, 1) == 1;
-    EVP_MD_CTX_free(context);
     buffer_release(&out);
     /* The C library reads the time zone when it first works out a date. */
     const X509 *issuer = p->config->issuers[0].certificate;
     int64_t seconds;
     return warm && ca_time_seconds(X509_get0_notBefore(issuer), &seconds) &&
            ca_key_good(X509_get0_pubkey(issuer), text);
+}
+
+/* Its own socket, and those of its keys' processes. */
+static struct status confine(const struct process *p) {
+    int fds[ISSUERS_MAX + 1] = {p->fd};
+    size_t count = 1;
+    for (size_t i = 0; i < p->config->issuer_count; i++) {
+        if (p->keys[i].key == NULL) {
+            fds[count++] = p->keys[i].token;
+        }
+    }
+    return signer_confine(fds, count);
 }
 
 _Noreturn void signer_process_run(const struct ca_signer_config *config, int fd) {
@@ -262,7 +260,7 @@ _Noreturn void signer_process_run(const struct ca_signer_config *config, int fd)
     if (!keys_load(&process) || !warm_up(&process, log_key)) {
         _exit(EXIT_FAILURE);
     }
-    if (!status_ok(signer_confine(fd))) {
+    if (!status_ok(confine(&process))) {
         log_event(LOG_ERROR, "the signer can't be confined");
         _exit(EXIT_FAILURE);
     }

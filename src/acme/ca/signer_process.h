@@ -34,8 +34,17 @@ bool signer_receive(int fd, struct signer_head *head, struct buffer *payload);
 /* What the child runs: answers until the other end closes. Never returns. */
 _Noreturn void signer_process_run(const struct ca_signer_config *config, int fd);
 
-/* Takes everything from this process but what signing needs. IO if the kernel
- * can't. */
-struct status signer_confine(int fd);
+/* The same of bytes; a read's end before `len` bytes is a failure. */
+bool signer_write_all(int fd, struct span bytes);
+bool signer_read_all(int fd, uint8_t *out, size_t len);
+
+/* For a new child: `fd` becomes its standard input, and but for that and standard
+ * error it has no file. */
+bool signer_keep_only(int fd);
+/* No core of this process is written, and no debugger of the same user gets in. */
+bool signer_hide(void);
+/* Takes everything from this process but what signing needs: of files, reading and
+ * writing these sockets. IO if the kernel can't. */
+struct status signer_confine(const int fds[], size_t count);
 
 #endif

@@ -72,7 +72,7 @@ static void setup(void) {
     cr_assert(acme_responder_start(client.key, &responder, &port));
     snprintf(base, sizeof base, "http://127.0.0.1:%u", (unsigned)free_port());
     chain = f.root_pem;
-    issuer = (struct ca_issuer_files){f.issuing_pem, f.issuing_key, &chain, 1};
+    issuer = (struct ca_issuer_files){f.issuing_pem, {.file = f.issuing_key}, &chain, 1};
     options = (struct ca_options){
         .database = f.database, .url = base, .public_url = base, .issuers = &issuer,
         .issuer_count = 1, .log_key_file = f.log_key, .log_origin = "test/log",
@@ -477,7 +477,7 @@ Test(server, alternate_chains) {
     cr_assert_eq(fclose(file), 0);
     chains[0] = f.root_pem;
     chains[1] = crossed_path;
-    issuer = (struct ca_issuer_files){f.issuing_pem, f.issuing_key, chains, 2};
+    issuer = (struct ca_issuer_files){f.issuing_pem, {.file = f.issuing_key}, chains, 2};
     options.issuers = &issuer;
     serve();
     cr_assert(acme_register(&client, NULL, SPAN_EMPTY));

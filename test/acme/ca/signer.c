@@ -22,9 +22,9 @@ TestSuite(signer, .init = setup, .fini = teardown);
 
 static struct ca_signer *start(void) {
     struct ca_signer *signer;
-    const char *keys[] = {f.issuing_key};
+    const struct ca_key_source keys[] = {{.file = f.issuing_key}};
     const struct ca_signer_config config = {
-        .issuers = &f.issuer, .key_files = keys, .issuer_count = 1,
+        .issuers = &f.issuer, .keys = keys, .issuer_count = 1,
         .log_key_file = f.log_key, .log_origin = "ca.example/log",
         .passphrase_file = f.passphrase, .profiles = ca_profiles_default,
         .profile_count = CA_ROLE_COUNT, .policy = &f.policy};
@@ -113,13 +113,13 @@ Test(signer, checkpoints_never_contradict) {
 
 Test(signer, needs_the_passphrase_and_the_right_key) {
     struct ca_signer *signer = NULL;
-    const char *keys[] = {f.log_key};
+    struct ca_key_source keys[] = {{.file = f.log_key}};
     struct ca_signer_config config = {
-        .issuers = &f.issuer, .key_files = keys, .issuer_count = 1, .log_key_file = f.log_key,
+        .issuers = &f.issuer, .keys = keys, .issuer_count = 1, .log_key_file = f.log_key,
         .log_origin = "x", .passphrase_file = f.passphrase, .policy = &f.policy};
     log_configure(LOG_OFF, LOG_TEXT, STDERR_FILENO);
     cr_expect_eq(ca_signer_start(&config, &signer).code, STATUS_INVALID_CONFIG);
-    keys[0] = f.issuing_key;
+    keys[0].file = f.issuing_key;
     FILE *file = fopen(f.passphrase, "w");
     fputs("other words\n", file);
     fclose(file);
@@ -149,7 +149,7 @@ static int confined(void (*forbidden)(int fd)) {
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     pid_t child = fork();
     if (child == 0) {
-        if (status_ok(signer_confine(ends[0]))) {
+        if (status_ok(signer_confine(&ends[0], 1))) {
             forbidden(ends[0]);
         }
         _exit(42);
