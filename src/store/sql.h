@@ -69,9 +69,11 @@ static inline struct sql_value sql_of_text(const char *text) {
 
 /* ---- What a driver gives ------------------------------------------------- */
 
-/* Scripts in order of version, from 1 without gaps. */
+/* Scripts in order of version, from 1 without gaps. `serves` is the oldest version
+ * whose programs may go on working on the database afterwards, from the line
+ * "-- Serves programs of version N." in the script; its own if there is none. */
 struct sql_migration {
-    int version;
+    int version, serves;
     const char *script;
 };
 
@@ -114,7 +116,7 @@ struct sql_driver {
     struct status (*commit)(struct sql *sql);
     void (*rollback)(struct sql *sql);
 
-    /* The schema's version, 0 in an empty database. */
+    /* A number that says which schema it has, 0 in an empty database. */
     struct status (*version_get)(struct sql *sql, int *version);
     struct status (*version_set)(struct sql *sql, int version);
     /* Several statements without parameters. */

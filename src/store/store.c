@@ -96,16 +96,37 @@ int64_t store_number(struct store *store) {
 
 /* ---- Schema ------------------------------------------------------------------- */
 
+/* What a database says of its schema. */
+struct schema {
+    int version;
+    int serves; /* programs of this version and later */
+};
+
 struct migration {
-    int from, to;
+    bool alone;
+    struct schema from, to;
 };
 
 static int version_newest(const struct store *store) {
     return store->migrations[store->migration_count - 1].version;
 }
 
-static struct status version_read(struct store_tx *tx, void *argument) {
-    return tx->store->driver->version_get(tx->sql, argument);
+/* Both in the one number that drivers keep, for which 16 bits each do. What was
+ * there before the second came serves its own version alone. */
+static struct status schema_get(struct store_tx *tx, struct schema *out) {
+    int number;
+    TRY(tx->store->driver->version_get(tx->sql, &number));
+    *out = (struct schema){number & 0xffff, number >> 16};
+    out->serves = out->serves == 0 ? out->version : out->serves;
+    return OK;
+}
+
+static struct status schema_set(struct store_tx *tx, const struct schema *schema) {
+    return tx->store->driver->version_set(tx->sql, schema->serves << 16 | schema->version);
+}
+
+static struct status schema_read(struct store_tx *tx, void *argument) {
+    return schema_get(tx, argument);
 }
 
 /* All steps in one transaction, so that nobody meets a version in between, and
@@ -113,36 +134,47 @@ static struct status version_read(struct store_tx *tx, void *argument) {
 static struct status migrate_run(struct store_tx *tx, void *argument) {
     const struct store *store = tx->store;
     int newest = version_newest(store);
-    int *version = argument;
-    int at;
-    TRY(store->driver->version_get(tx->sql, &at));
-    for (; at < newest; at++) {
-        TRY(store->driver->script(tx->sql, store->migrations[at].script));
-        TRY(store->driver->version_set(tx->sql, at + 1));
+    struct migration *migration = argument;
+    struct schema at;
+    TRY(schema_get(tx, &at));
+    migration->from = at;
+    while (at.version < newest) {
+        const struct sql_migration *next = &store->migrations[at.version];
+        TRY(store->driver->script(tx->sql, next->script));
+        at.serves = next->serves > at.serves ? next->serves : at.serves;
+        at.version = next->version;
+        TRY(schema_set(tx, &at));
     }
-    *version = at;
+    if (!migration->alone && at.serves > migration->from.version && migration->from.version > 0) {
+        return FAIL(CONFLICT);
+    }
+    migration->to = at;
     return OK;
 }
 
 static struct status migrate(struct store *store, struct migration *migration) {
-    TRY(store_run(store, STORE_READ, version_read, &migration->from));
+    TRY(store_run(store, STORE_READ, schema_read, &migration->from));
     migration->to = migration->from;
-    return migration->from < version_newest(store)
-               ? store_run(store, STORE_WRITE, migrate_run, &migration->to)
+    return migration->from.version < version_newest(store)
+               ? store_run(store, STORE_WRITE, migrate_run, migration)
                : OK;
 }
 
-/* A database that nobody has used yet gets the schema; any other must have it. */
+/* A database that nobody has used yet gets the schema; any other must have it, or
+ * one made of it that serves this program too. */
 static struct status schema_check(struct store *store, const struct store_options *options) {
-    struct migration migration;
-    TRY(store_run(store, STORE_READ, version_read, &migration.from));
-    if (migration.from == 0 && options->create && !options->read_only) {
+    struct migration migration = {0};
+    const struct schema *found = &migration.from;
+    int ours = version_newest(store);
+    TRY(store_run(store, STORE_READ, schema_read, &migration.from));
+    if (found->version == 0 && options->create && !options->read_only) {
         return migrate(store, &migration);
     }
-    if (migration.from != version_newest(store)) {
-        log_event(LOG_ERROR, "the database has another schema version",
-                  LOG_INT("database", migration.from),
-                  LOG_INT("program", version_newest(store)));
+    if (found->version < ours || found->serves > ours) {
+        log_event(LOG_ERROR,
+                  found->version < ours ? "the database has an older schema: run moiety db migrate"
+                                        : "the database has a schema that this program is too old for",
+                  LOG_INT("database", found->version), LOG_INT("program", ours));
         return FAIL(STORE_SCHEMA);
     }
     return OK;
@@ -273,15 +305,15 @@ void store_close(struct store *store) {
     free(store);
 }
 
-struct status store_migrate(const char *url, const struct store_options *options, int *from,
-                            int *to) {
+struct status store_migrate(const char *url, const struct store_options *options,
+                            struct store_migration *out) {
     struct store *store;
-    struct migration migration;
+    struct migration migration = {.alone = options->alone};
     TRY(store_connect(url, options, NULL, 0, &store));
     struct status status = migrate(store, &migration);
     store_close(store);
     TRY(status);
-    *from = migration.from;
-    *to = migration.to;
+    *out = (struct store_migration){migration.from.version, migration.to.version,
+                                    migration.to.serves};
     return OK;
 }

@@ -56,21 +56,28 @@ struct store_options {
     const struct clock *clock;
     bool create;    /* make the database if there is none */
     bool read_only; /* for diagnosis: no writes, no migration */
+    bool alone;     /* migration: no server of an earlier version runs on it */
 };
 
 /*
  * Opens the database at `url`: "sqlite:PATH" (or a bare path), or
- * "postgresql://..." (see postgres.h). The schema must be current, else STORE_SCHEMA, except
- * that a new SQLite file is given the schema if `create` is set. UNKNOWN_KEY if
+ * "postgresql://..." (see postgres.h). The schema must be this program's or a later one that
+ * serves it too, else STORE_SCHEMA, except that an empty database is given the
+ * schema if `create` is set. UNKNOWN_KEY if
  * no wrapping key opens the stored data keys, NOT_FOUND if there is no database,
  * PERMISSION_DENIED, INVALID_ARGUMENT for a URL of another kind. Several
  * processes may have one database open.
  */
 struct status store_open(const char *url, const struct store_options *options, struct store **out);
 void store_close(struct store *store);
-/* Brings the schema to this program's version; returns the versions. */
-struct status store_migrate(const char *url, const struct store_options *options, int *from,
-                            int *to);
+/* Brings the schema to this program's version, unless it is later already. CONFLICT, and
+ * nothing changed, if servers that run on it couldn't go on and `alone` isn't set. */
+struct store_migration {
+    int from, to;
+    int serves; /* the oldest version whose programs may run on it now */
+};
+struct status store_migrate(const char *url, const struct store_options *options,
+                            struct store_migration *out);
 /* Rewraps the data keys that lie under another wrapping key under the first one,
  * and says how many. Rows stay untouched. */
 struct status store_reseal(struct store *store, size_t *rewrapped);

@@ -24,11 +24,14 @@ import threading
 import time
 
 from database import Postgres
-from pair import MOIETY, Server, moiety
+from pair import MOIETY, MOIETYD, Server, moiety
 import proxy
+from world import World
 
 EXTRA = "aggregator:\n  job_poll: 50ms\n  lease: {}s\nlog:\n  level: warn\n"
 BUCKETS = 500
+# The programs of the next release: see next/CMakeLists.txt.
+MOIETY_NEXT, MOIETYD_NEXT = (os.environ.get(f"{name}_NEXT") for name in ("MOIETY", "MOIETYD"))
 
 
 class Chaos:
@@ -39,7 +42,7 @@ class Chaos:
         self.random = random.Random(seed)
         self.faults = 0
         self.log = collections.Counter()  # of what happened, by name
-        self.lock = threading.Lock()  # over starting and stopping processes
+        self.programs = [MOIETYD]  # one of which each replica that is started runs
         self.database = Postgres("leader", "helper")
         self.sides = {"leader": self.make_side("leader", leaders),
                       "helper": self.make_side("helper", helpers)}
@@ -53,7 +56,9 @@ class Chaos:
     def make_side(self, name, count):
         key = os.urandom(32).hex()
         return [Server(self.folder / f"{name}{i}", extra=EXTRA.format(self.lease_s), key=key,
-                       database=self.database.url(name), world=True) for i in range(count)]
+                       database=self.database.url(name),
+                       world=World(self.folder / f"{name}{i}.world"))
+                for i in range(count)]
 
     def servers(self):
         return [server for servers in self.sides.values() for server in servers]
@@ -70,8 +75,12 @@ class Chaos:
     # ---- Faults ----
 
     def kill_replica(self):
-        server = self.random.choice(self.servers())
+        self.replace(self.random.choice(self.servers()), self.random.choice(self.programs))
+
+    def replace(self, server, program):
         server.kill()
+        server.program = program
+        self.log["next_release"] += program == MOIETYD_NEXT
         server.launch()
 
     def stop_replica(self):
@@ -125,12 +134,22 @@ class Chaos:
 
     # ---- The run ----
 
+    def upgrade(self):
+        """The next release migrates both databases while this one goes on, and one
+        replica a side is replaced; from now on they start as either."""
+        for servers in self.sides.values():
+            moiety("db", "migrate", "--config", servers[0].config, program=MOIETY_NEXT)
+            self.replace(servers[0], MOIETYD_NEXT)
+            self.replace(servers[1], MOIETYD)
+        self.programs.append(MOIETYD_NEXT)
+
     def popen(self, name, *arguments, **options):
         with open(self.folder / f"{name}.log", "wb") as log:
             return subprocess.Popen([MOIETY, *map(str, arguments)], stderr=log, **options)
 
-    def upload(self, buckets, faults, pause_s):
-        """The uploader's lines come piece by piece, with a fault after each."""
+    def upload(self, buckets, faults, pause_s, upgrade):
+        """The uploader's lines come piece by piece, with a fault after each; the
+        upgrade, if there is one, a third on."""
         uploader = self.popen("upload", "upload", "--task", self.folder / "c.client.json",
                               "--batch", 100, "--parallel", 4, "--patience", "10m",
                               stdin=subprocess.PIPE)
@@ -140,6 +159,8 @@ class Chaos:
             uploader.stdin.flush()
             time.sleep(self.random.uniform(0.2, 1.8) * pause_s)
             self.fault()
+            if upgrade and i == faults // 3:
+                self.upgrade()
         uploader.stdin.close()
         if uploader.wait(timeout=900) != 0:
             raise AssertionError((self.folder / "upload.log").read_text())
@@ -157,11 +178,11 @@ class Chaos:
                 raise AssertionError((self.folder / "collect.log").read_text())
         return json.loads((self.folder / "collect.out").read_text())
 
-    def run(self, reports, faults, pause_s):
+    def run(self, reports, faults, pause_s, upgrade=False):
         """(lost, doubled): how many reports, summed over the buckets."""
         self.make_task()
         buckets = [self.random.randrange(BUCKETS) for _ in range(reports)]
-        self.upload(buckets, faults * 3 // 4, pause_s)
+        self.upload(buckets, faults * 3 // 4, pause_s, upgrade)
         result = self.collect(faults - faults * 3 // 4, pause_s)
         sent = collections.Counter(buckets)
         off = [int(value) - sent[i] for i, value in enumerate(result["values"])]
@@ -176,6 +197,9 @@ class Chaos:
             if server.process is not None and server.process.poll() is None:
                 server.process.send_signal(signal.SIGCONT)
                 server.kill()
+            else:
+                complaints.append(f"{server.folder.name} ended by itself")
+                complaints += server.logged().splitlines()[-3:]
             complaints += [line for line in server.logged().splitlines()
                            if "Sanitizer" in line or "runtime error" in line]
         for front in self.fronts.values():
@@ -195,6 +219,8 @@ def main():
     parser.add_argument("--skew", type=int, default=60, help="seconds that clocks are wrong")
     parser.add_argument("--pause", type=float, default=0.6, help="seconds between faults")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
+    parser.add_argument("--upgrade", action="store_true",
+                        help="to the next release while it runs")
     parser.add_argument("--keep", help="a folder for everything, to look into")
     options = parser.parse_args()
     print("seed", options.seed, flush=True)
@@ -207,7 +233,8 @@ def main():
         began = time.monotonic()
         complaints = ["the run did not end"]
         try:
-            lost, doubled = chaos.run(options.reports, options.faults, options.pause)
+            lost, doubled = chaos.run(options.reports, options.faults, options.pause,
+                                      options.upgrade)
         finally:
             complaints = chaos.stop()
             print(f"{chaos.faults} faults in {time.monotonic() - began:.0f} s:",

@@ -17,8 +17,6 @@ import unittest
 import urllib.error
 import urllib.request
 
-from world import World
-
 MOIETY = os.environ["MOIETY"]
 MOIETYD = os.environ["MOIETYD"]
 START_S = 60
@@ -50,11 +48,12 @@ def get(url, **options):
         return 0, b""
 
 
-def moiety(*arguments, stdin=None, expect=0):
+def moiety(*arguments, stdin=None, expect=0, world=None, program=MOIETY):
     """Runs the command line; returns what it printed, standard error behind it.
     `expect` is the exit status that the test wants, None for any."""
-    done = subprocess.run([MOIETY, *map(str, arguments)], input=stdin, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
+    done = subprocess.run([program, *map(str, arguments)], input=stdin, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300,
+                          env=world.environment() if world else None)
     if "Sanitizer" in done.stderr or expect not in (None, done.returncode):
         raise AssertionError(f"moiety {' '.join(map(str, arguments))}: exit status "
                              f"{done.returncode}, not {expect}\n{done.stdout}{done.stderr}")
@@ -63,10 +62,10 @@ def moiety(*arguments, stdin=None, expect=0):
 
 class Server:
     """One moietyd. Replicas share a `database`, which is then a URL, and a
-    `key` (64 hexadecimal digits). With `world`, its clock can be put wrong."""
+    `key` (64 hexadecimal digits). Its clock can be put wrong in a `world`."""
 
     def __init__(self, folder, extra="", listener="", database="sqlite:moiety.db", key=None,
-                 world=False):
+                 world=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir()
         self.config = self.folder / "moietyd.yaml"
@@ -74,7 +73,7 @@ class Server:
         self.port, self.admin_port = free_ports(2)
         self.process = None
         self.program = MOIETYD
-        self.world = World(self.folder / "world") if world else None
+        self.world = world
         self.path = ""  # of the endpoint
         self.scheme = "https" if "tls:" in listener else "http"
         key_file = self.folder / "wrapping.key"

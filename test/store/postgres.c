@@ -73,15 +73,19 @@ Test(postgres, what_is_wrong_is_told_at_once) {
 
 Test(postgres, other_versions_and_other_programs_are_refused) {
     struct store_options options = fixture_options();
-    int from;
-    int to;
-    execute("UPDATE moiety_schema SET version = 1000");
+    struct store_migration done;
+    /* Another 16 bits say whom it serves besides. */
+    execute("UPDATE moiety_schema SET version = (version & 65535) + 1");
     ASSERT_FAIL(STORE_SCHEMA, open_suffixed(""));
-    execute("UPDATE moiety_schema SET version = 2");
+    execute("UPDATE moiety_schema SET version = version + ((version - 1) << 16)");
+    ASSERT_OK(open_suffixed(""));
+    execute("UPDATE moiety_schema SET version = version + (1 << 16)");
+    ASSERT_FAIL(STORE_SCHEMA, open_suffixed(""));
+    execute("UPDATE moiety_schema SET version = (version & 65535) - 1");
     ASSERT_OK(open_suffixed(""));
     execute("ALTER TABLE moiety_schema RENAME TO renamed");
     ASSERT_FAIL(STORE_SCHEMA, open_suffixed(""));
-    ASSERT_FAIL(STORE_SCHEMA, store_migrate(fixture_url(), &options, &from, &to));
+    ASSERT_FAIL(STORE_SCHEMA, store_migrate(fixture_url(), &options, &done));
 }
 
 static struct status version_run(struct store_tx *tx, void *argument) {

@@ -56,34 +56,93 @@ Test(sqlite, missing_file_is_made_only_if_asked) {
 Test(sqlite, migration_makes_the_schema) {
     struct store_options options = fixture_options();
     char url[256];
-    int from;
-    int to;
+    struct store_migration done;
     snprintf(url, sizeof url, "%s-other", fixture_url());
-    ASSERT_OK(store_migrate(url, &options, &from, &to));
-    cr_assert_eq(from, 0);
-    cr_assert_geq(to, 1);
+    ASSERT_OK(store_migrate(url, &options, &done));
+    cr_assert_eq(done.from, 0);
+    cr_assert_geq(done.to, 1);
     options.create = false;
     ASSERT_OK(open_and_close(url, &options));
     cr_assert_eq(unlink(url + strlen("sqlite:")), 0);
 }
 
+/* Says that the schema is of `version` and serves programs of `serves` and later. */
+static void claim_version(int serves, int version) {
+    char script[64];
+    snprintf(script, sizeof script, "PRAGMA user_version = %d", serves << 16 | version);
+    fixture_backend()->execute(fixture_url(), script);
+}
+
 Test(sqlite, other_versions_and_other_programs_are_refused) {
     struct store_options options = fixture_options();
-    int from;
-    int to;
+    struct store_migration done;
     store_close(fixture_store);
     fixture_store = NULL;
-    fixture_backend()->execute(fixture_url(), "PRAGMA user_version = 1000");
+    ASSERT_OK(store_migrate(fixture_url(), &options, &done));
+    int ours = done.to;
+    claim_version(0, 1000);
     ASSERT_FAIL(STORE_SCHEMA, open_and_close(fixture_url(), &options));
-    fixture_backend()->execute(fixture_url(), "PRAGMA user_version = 0");
+    claim_version(ours + 1, 1000);
+    ASSERT_FAIL(STORE_SCHEMA, open_and_close(fixture_url(), &options));
     options.create = false;
+    claim_version(0, 0);
     ASSERT_FAIL(STORE_SCHEMA, open_and_close(fixture_url(), &options));
-    fixture_backend()->execute(fixture_url(), "PRAGMA user_version = 2");
+    claim_version(1, ours - 1);
+    ASSERT_FAIL(STORE_SCHEMA, open_and_close(fixture_url(), &options));
+    claim_version(0, ours);
     ASSERT_OK(open_and_close(fixture_url(), &options));
     options.create = true;
     fixture_backend()->execute(fixture_url(), "PRAGMA application_id = 5");
     ASSERT_FAIL(STORE_SCHEMA, open_and_close(fixture_url(), &options));
-    ASSERT_FAIL(STORE_SCHEMA, store_migrate(fixture_url(), &options, &from, &to));
+    ASSERT_FAIL(STORE_SCHEMA, store_migrate(fixture_url(), &options, &done));
+}
+
+Test(sqlite, later_version_may_serve_this_program) {
+    struct store_options options = fixture_options();
+    struct store_migration done;
+    store_close(fixture_store);
+    fixture_store = NULL;
+    ASSERT_OK(store_migrate(fixture_url(), &options, &done));
+    int ours = done.to;
+    claim_version(ours, 1000);
+    ASSERT_OK(open_and_close(fixture_url(), &options));
+    ASSERT_OK(store_migrate(fixture_url(), &options, &done));
+    cr_assert_eq(done.from, 1000);
+    cr_assert_eq(done.to, 1000);
+    cr_assert_eq(done.serves, ours);
+}
+
+/* A database of the first version, from its script. */
+static void make_first_version(const char *url) {
+    char script[65536] = "PRAGMA application_id = 0x4d6f6965; PRAGMA user_version = 1;";
+    size_t len = strlen(script);
+    FILE *file = fopen(MOIETY_TEST_VECTORS "/../../schemas/sql/sqlite/001_initial.sql", "r");
+    cr_assert_not_null(file);
+    len += fread(script + len, 1, sizeof script - 1 - len, file);
+    cr_assert(feof(file));
+    fclose(file);
+    script[len] = '\0';
+    fixture_backend()->execute(url, script);
+}
+
+/* What servers can't go on with is done when it is said that there are none. */
+Test(sqlite, old_version_is_migrated_without_its_servers) {
+    struct store_options options = fixture_options();
+    struct store_migration done;
+    char url[256];
+    snprintf(url, sizeof url, "%s-other", fixture_url());
+    make_first_version(url);
+    options.create = false;
+    ASSERT_FAIL(STORE_SCHEMA, open_and_close(url, &options));
+    ASSERT_FAIL(CONFLICT, store_migrate(url, &options, &done));
+    cr_assert_eq(fixture_backend()->query(url, "PRAGMA user_version"), 1);
+    options.alone = true;
+    ASSERT_OK(store_migrate(url, &options, &done));
+    cr_assert_eq(done.from, 1);
+    cr_assert_geq(done.to, 2);
+    cr_assert_geq(done.serves, 2);
+    ASSERT_OK(open_and_close(url, &options));
+    cr_assert_eq(unlink(url + strlen("sqlite:")), 0);
 }
 
 Test(sqlite, file_of_another_kind_is_refused_and_left_alone) {

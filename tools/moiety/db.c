@@ -9,12 +9,21 @@ static const char *config_path;
 
 static const struct option_spec options[] = {CLI_CONFIG_OPTION(config_path), {.name = NULL}};
 
+static bool stopped;
+static const struct option_spec migrate_options[] = {
+    CLI_CONFIG_OPTION(config_path),
+    {"stopped", OPTION_FLAG, &stopped, NULL, "no server runs on the database", NULL},
+    {.name = NULL},
+};
+
 static const struct command_spec migrate_command = {
     .name = "moiety db migrate",
     .arguments = "[options]",
     .summary = "Brings the database to this version's schema.",
-    .help = "Stop moietyd first, and back the database up.\n",
-    .options = options,
+    .help = "Back the database up first. Servers may go on meanwhile, and be replaced one after\n"
+            "the other; where those of the release before can't, this changes nothing and says\n"
+            "so.\n",
+    .options = migrate_options,
 };
 
 static const struct command_spec reseal_command = {
@@ -42,24 +51,26 @@ static const struct command_spec check_command = {
 };
 
 int db_migrate_main(int argc, char **argv) {
-    int result, from, to;
+    int result;
     struct cli_server server;
+    struct store_migration done;
     if (!cli_options(&migrate_command, &argc, argv, &result)) {
         return result;
     }
     if (!cli_server_load(&server, config_path)) {
         return EXIT_FAILURE;
     }
-    struct status status = database_migrate(&server.config, &from, &to);
+    struct status status = database_migrate(&server.config, stopped, &done);
     cli_server_close(&server);
     if (!status_ok(status)) {
         return EXIT_FAILURE;
     }
-    if (from == to) {
-        printf("the schema is at version %d already\n", to);
+    if (done.from == done.to) {
+        printf("the schema is at version %d already", done.to);
     } else {
-        printf("schema version %d -> %d\n", from, to);
+        printf("schema version %d -> %d", done.from, done.to);
     }
+    printf(", which serves programs of version %d and later\n", done.serves);
     return EXIT_SUCCESS;
 }
 

@@ -36,7 +36,11 @@ struct status database_keys_read(const struct server_config *config, struct data
 static void explain(const struct server_config *config, struct status status) {
     const char *advice = "";
     switch (status.code) {
-    case STATUS_STORE_SCHEMA: advice = "; run `moiety db migrate` with this configuration"; break;
+    case STATUS_STORE_SCHEMA: advice = "; see \"Stopping and upgrading\" in docs/operating.md"; break;
+    case STATUS_CONFLICT:
+        advice = "; servers of the version before can't run on the new schema: stop them all and"
+                 " say --stopped";
+        break;
     case STATUS_UNKNOWN_KEY:
         advice = "; none of the wrapping_keys opens it, so the one it was sealed under is missing";
         break;
@@ -65,12 +69,15 @@ struct status database_open(const struct server_config *config, enum database_ac
     return status;
 }
 
-struct status database_migrate(const struct server_config *config, int *from, int *to) {
+struct status database_migrate(const struct server_config *config, bool alone,
+                               struct store_migration *out) {
     struct database_keys keys;
     TRY(database_keys_read(config, &keys));
-    struct store_options options = {
-        .wrapping_keys = keys.keys, .wrapping_key_count = keys.count, .clock = &clock_system};
-    struct status status = store_migrate(config->database, &options, from, to);
+    struct store_options options = {.wrapping_keys = keys.keys,
+                                    .wrapping_key_count = keys.count,
+                                    .clock = &clock_system,
+                                    .alone = alone};
+    struct status status = store_migrate(config->database, &options, out);
     database_keys_free(&keys);
     if (!status_ok(status)) {
         explain(config, status);

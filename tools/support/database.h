@@ -21,6 +21,7 @@ enum database_access { DATABASE_READ, DATABASE_WRITE, DATABASE_CREATE };
 struct status database_open(const struct server_config *config, enum database_access access,
                             struct store **out);
 /* Brings its schema to this program's version. */
-struct status database_migrate(const struct server_config *config, int *from, int *to);
+struct status database_migrate(const struct server_config *config, bool alone,
+                               struct store_migration *out);
 
 #endif
