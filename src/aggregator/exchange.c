@@ -7,12 +7,10 @@
 
 /* The role and the caller are checked before anything that tells about the
  * task; a task in which this server has the other role is as good as unknown. */
-static struct status exchange_admit(struct exchange *exchange) {
+static struct status exchange_check(struct exchange *exchange) {
     const struct endpoint *endpoint = exchange->endpoint;
     const struct http_request *request = exchange->request;
-    const struct served_task *task;
-    TRY(task_acquire_text(exchange->aggregator, http_request_parameter(request, "task"), &task));
-    exchange->task = task;
+    const struct served_task *task = exchange->task;
     if (task->role != endpoint->role) {
         return FAIL(UNRECOGNIZED_TASK);
     }
@@ -28,6 +26,35 @@ static struct status exchange_admit(struct exchange *exchange) {
                              media_type_string(endpoint->body_type));
     }
     return OK;
+}
+
+static struct status exchange_admit(struct exchange *exchange) {
+    const struct served_task *task;
+    TRY(task_acquire_text(exchange->aggregator,
+                          http_request_parameter(exchange->request, "task"), &task));
+    exchange->task = task;
+    return exchange_check(exchange);
+}
+
+/* Takes a small request on the loop's thread. If anything is wrong with it, or the
+ * store has to be asked, a worker starts afresh with it. */
+static bool exchange_take_small(struct exchange *exchange) {
+    const struct endpoint *endpoint = exchange->endpoint;
+    const struct http_request *request = exchange->request;
+    const struct served_task *task;
+    if (endpoint->run_small == NULL || request->body.len > EXCHANGE_SMALL_BYTES ||
+        !task_acquire_cached(exchange->aggregator, http_request_parameter(request, "task"),
+                             &task)) {
+        return false;
+    }
+    exchange->task = task;
+    if (status_ok(exchange_check(exchange)) && endpoint->run_small(exchange)) {
+        return true;
+    }
+    exchange->task = NULL;
+    exchange->detail = NULL;
+    task_release(task);
+    return false;
 }
 
 /* Of an exchange that its endpoint will see no more of. */
@@ -83,6 +110,9 @@ static void exchange_submit(struct aggregator *aggregator, struct http_request *
         return;
     }
     exchange->complete = complete;
+    if (complete && !exchange->admitted && exchange_take_small(exchange)) {
+        return;
+    }
     /* What was admitted once doesn't queue behind what wasn't yet: a body half
      * taken holds memory. */
     struct work_queue *queue = aggregator->options.queue;

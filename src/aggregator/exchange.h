@@ -12,7 +12,8 @@
  * loop's thread hands it to a worker, or answers 503 if the queue is full; the
  * worker finds the task, checks the role, the caller's credentials and the
  * media type in that order, and calls the endpoint, which finishes the exchange
- * exactly once, from any thread.
+ * exactly once, from any thread. Where handing it over would be dearer than what
+ * is to be done, an endpoint may take small requests on the loop's thread.
  *
  * An endpoint that takes long bodies in parts gets run_part() for each but the
  * last, and then run(); all checks come before the first.
@@ -45,6 +46,10 @@ struct endpoint {
     bool has_body;
     enum media_type body_type;   /* of the body, if there is one */
     void (*run)(struct exchange *exchange);
+    /* If not NULL, called on a loop's thread instead of run(), for a body of at
+     * most EXCHANGE_SMALL_BYTES that passes the checks. It neither waits nor
+     * computes for long; false if it would have to, and has done nothing. */
+    bool (*run_small)(struct exchange *exchange);
     /* If not NULL, called with a part of the body; ends with exchange_continue()
      * or exchange_finish(). */
     void (*run_part)(struct exchange *exchange);
@@ -52,7 +57,10 @@ struct endpoint {
      * continued nor finished: releases `state`. On a loop's thread. */
     void (*abandon)(struct exchange *exchange);
 };
-enum { EXCHANGE_PART_BYTES = 1 << 20 }; /* of a body that is taken in parts */
+enum {
+    EXCHANGE_PART_BYTES = 1 << 20, /* of a body that is taken in parts */
+    EXCHANGE_SMALL_BYTES = 1 << 14,
+};
 
 /* For a route's handle(): takes the request over. */
 void exchange_begin(struct aggregator *aggregator, struct http_request *request,

@@ -158,12 +158,17 @@ end:
     return status;
 }
 
+/* With the cache locked. */
+static bool cache_is_due(const struct keyring_cache *cache, int64_t now) {
+    return cache->current == NULL || now - cache->checked_ns >= CACHE_CHECK_NS;
+}
+
 /* Holds what is current and says whether it is time to look again. */
 static const struct keyring *keyring_hold_current(struct keyring_cache *cache, bool *due) {
     int64_t now = clock_monotonic_ns();
     pthread_mutex_lock(&cache->lock);
     const struct keyring *current = cache->current;
-    *due = current == NULL || now - cache->checked_ns >= CACHE_CHECK_NS;
+    *due = cache_is_due(cache, now);
     if (*due) {
         cache->checked_ns = now;
     }
@@ -185,4 +190,17 @@ struct status keyring_acquire(struct aggregator *aggregator, const struct keyrin
     }
     *out = current;
     return OK;
+}
+
+const struct keyring *keyring_acquire_cached(struct aggregator *aggregator) {
+    struct keyring_cache *cache = aggregator->keys;
+    const struct keyring *current = NULL;
+    int64_t now = clock_monotonic_ns();
+    pthread_mutex_lock(&cache->lock);
+    if (!cache_is_due(cache, now)) {
+        current = cache->current;
+        atomic_fetch_add(&cache->current->holds, 1);
+    }
+    pthread_mutex_unlock(&cache->lock);
+    return current;
 }

@@ -22,6 +22,8 @@ struct keyring;
 /* The current keys; the caller releases them. Refreshed like tasks are. May
  * wait for the store: workers only. */
 struct status keyring_acquire(struct aggregator *aggregator, const struct keyring **out);
+/* The same without asking the store; NULL if it is time to. For loops. */
+const struct keyring *keyring_acquire_cached(struct aggregator *aggregator);
 void keyring_release(const struct keyring *keyring); /* NULL is allowed */
 
 /* Whether an upload may use it: advertised or accepted. */

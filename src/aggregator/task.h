@@ -62,6 +62,9 @@ struct status task_acquire(struct aggregator *aggregator, const uint8_t id[STORE
 /* From the id's text in a URL: UNRECOGNIZED_TASK too if it isn't one. */
 struct status task_acquire_text(struct aggregator *aggregator, struct span id_text,
                                 const struct served_task **out);
+/* The same if the cache has it and need not ask the store; else false. For loops. */
+bool task_acquire_cached(struct aggregator *aggregator, struct span id_text,
+                         const struct served_task **out);
 /* Another hold on a task that the caller holds. */
 const struct served_task *task_hold(const struct served_task *task);
 void task_release(const struct served_task *task); /* NULL is allowed */

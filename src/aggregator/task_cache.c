@@ -90,13 +90,18 @@ static struct status read_version(struct store_tx *tx, void *argument) {
     return store_config_version(tx, argument);
 }
 
+/* With the cache locked. */
+static bool cache_is_due(const struct task_cache *cache, int64_t now) {
+    return !cache->checked || now - cache->checked_ns >= CACHE_CHECK_NS;
+}
+
 /* Once a second one thread asks the store; the others go on with what is there
  * meanwhile. */
 static struct status cache_refresh(struct aggregator *aggregator) {
     struct task_cache *cache = aggregator->tasks;
     int64_t now = clock_monotonic_ns();
     pthread_mutex_lock(&cache->lock);
-    bool due = !cache->checked || now - cache->checked_ns >= CACHE_CHECK_NS;
+    bool due = cache_is_due(cache, now);
     if (due) {
         cache->checked_ns = now;
     }
@@ -160,14 +165,17 @@ end:
     return status;
 }
 
+/* With the cache locked; NULL if it hasn't got it. */
+static const struct served_task *cache_hold(struct task_cache *cache, const uint8_t *id) {
+    const struct served_task *task = cache_find(cache, id);
+    return task != NULL ? task_hold(task) : NULL;
+}
+
 struct status task_acquire(struct aggregator *aggregator, const uint8_t id[STORE_TASK_ID_SIZE],
                            const struct served_task **out) {
     TRY(cache_refresh(aggregator));
     pthread_mutex_lock(&aggregator->tasks->lock);
-    const struct served_task *task = cache_find(aggregator->tasks, id);
-    if (task != NULL) {
-        task_hold(task);
-    }
+    const struct served_task *task = cache_hold(aggregator->tasks, id);
     pthread_mutex_unlock(&aggregator->tasks->lock);
     if (task == NULL) {
         return task_load(aggregator, id, out);
@@ -181,4 +189,24 @@ struct status task_acquire_text(struct aggregator *aggregator, struct span id_te
     uint8_t id[STORE_TASK_ID_SIZE];
     return status_ok(base64url_decode(id, sizeof(id), id_text)) ? task_acquire(aggregator, id, out)
                                                                 : FAIL(UNRECOGNIZED_TASK);
+}
+
+bool task_acquire_cached(struct aggregator *aggregator, struct span id_text,
+                         const struct served_task **out) {
+    struct task_cache *cache = aggregator->tasks;
+    uint8_t id[STORE_TASK_ID_SIZE];
+    const struct served_task *task = NULL;
+    if (!status_ok(base64url_decode(id, sizeof(id), id_text))) {
+        return false;
+    }
+    int64_t now = clock_monotonic_ns();
+    pthread_mutex_lock(&cache->lock);
+    if (!cache_is_due(cache, now)) {
+        task = cache_hold(cache, id);
+    }
+    pthread_mutex_unlock(&cache->lock);
+    if (task != NULL) {
+        *out = task;
+    }
+    return task != NULL;
 }

@@ -127,7 +127,8 @@ static struct status part_decode(struct upload_part *part, const struct keyring 
     return OK;
 }
 
-static struct status part_read(struct upload_part *part, struct span body) {
+static struct status part_read(struct upload_part *part, const struct keyring *keyring,
+                               struct span body) {
     part_count(part, body);
     size_t total = part->total;
     if (total == 0) {
@@ -142,11 +143,7 @@ static struct status part_read(struct upload_part *part, struct span body) {
         return FAIL(NO_MEMORY);
     }
     part->pending.reports = part->stored;
-    const struct keyring *keyring;
-    TRY(keyring_acquire(part->upload->aggregator, &keyring));
-    struct status status = part_decode(part, keyring, body);
-    keyring_release(keyring);
-    return status;
+    return part_decode(part, keyring, body);
 }
 
 /* ---- Its outcome ---------------------------------------------------------------- */
@@ -207,8 +204,9 @@ struct upload *upload_begin(struct aggregator *aggregator, const struct served_t
     return upload;
 }
 
-void upload_take(struct upload *upload, struct span body, bool last, upload_done *done,
-                 void *argument) {
+/* `keyring` is NULL if there was a `failure` to get it. */
+static void take_with(struct upload *upload, const struct keyring *keyring, struct status failure,
+                      struct span body, bool last, upload_done *done, void *argument) {
     struct upload_part *part = &upload->part;
     *part = (struct upload_part){.pending = {.task = upload->task, .done = part_finish},
                                  .upload = upload,
@@ -216,12 +214,31 @@ void upload_take(struct upload *upload, struct span body, bool last, upload_done
                                  .done = done,
                                  .argument = argument,
                                  .last = last};
-    part->pending.status = part_read(part, body);
+    part->pending.status = keyring != NULL ? part_read(part, keyring, body) : failure;
     if (!status_ok(part->pending.status) || part->total == 0) {
         part_finish(&part->pending);
         return;
     }
     upload_commit(upload->aggregator->uploads, &part->pending);
+}
+
+void upload_take(struct upload *upload, struct span body, bool last, upload_done *done,
+                 void *argument) {
+    const struct keyring *keyring = NULL;
+    struct status status = keyring_acquire(upload->aggregator, &keyring);
+    take_with(upload, keyring, status, body, last, done, argument);
+    keyring_release(keyring);
+}
+
+bool upload_take_small(struct upload *upload, struct span body, upload_done *done,
+                       void *argument) {
+    const struct keyring *keyring = keyring_acquire_cached(upload->aggregator);
+    if (keyring == NULL) {
+        return false;
+    }
+    take_with(upload, keyring, OK, body, true, done, argument);
+    keyring_release(keyring);
+    return true;
 }
 
 void upload_end(struct upload *upload) {
@@ -254,11 +271,20 @@ static void upload_part_done(void *argument, const struct upload_outcome *outcom
     }
 }
 
-static void upload_run(struct exchange *exchange) {
+static bool upload_has_begun(struct exchange *exchange) {
     if (exchange->state == NULL) {
         exchange->state = upload_begin(exchange->aggregator, exchange->task, exchange->arena);
     }
-    if (exchange->state == NULL) {
+    return exchange->state != NULL;
+}
+
+static bool upload_run_small(struct exchange *exchange) {
+    return upload_has_begun(exchange) &&
+           upload_take_small(exchange->state, exchange->request->body, upload_part_done, exchange);
+}
+
+static void upload_run(struct exchange *exchange) {
+    if (!upload_has_begun(exchange)) {
         exchange_finish(exchange, FAIL(NO_MEMORY), NULL);
         return;
     }
@@ -275,6 +301,7 @@ const struct endpoint upload_endpoint = {
     .has_body = true,
     .body_type = MEDIA_UPLOAD_REQ,
     .run = upload_run,
+    .run_small = upload_run_small,
     .run_part = upload_run,
     .abandon = upload_abandon,
 };

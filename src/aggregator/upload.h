@@ -46,6 +46,10 @@ struct upload *upload_begin(struct aggregator *aggregator, const struct served_t
  * maybe before this returns. */
 void upload_take(struct upload *upload, struct span part, bool last, upload_done *done,
                  void *argument);
+/* The same for a whole body that is short, without ever waiting: for loops. False
+ * if it can't be done so just now; nothing has happened then. */
+bool upload_take_small(struct upload *upload, struct span body, upload_done *done,
+                       void *argument);
 void upload_end(struct upload *upload); /* NULL is allowed */
 
 extern const struct endpoint upload_endpoint;

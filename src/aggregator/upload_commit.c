@@ -6,25 +6,42 @@
 #include <time.h>
 
 #include "aggregator/commit.h"
+#include "net/loop.h"
+#include "net/work_queue.h"
 
 /* What one commit takes at most, so that no upload waits for a huge one. */
 enum { GROUP_REQUESTS_MAX = 512, GROUP_REPORTS_MAX = 50000 };
 
-/* Invariant: while `running`, some worker is in commit_all() and will take what
+/* A group waits for as many as there were in the one before, for so much of the time
+ * that its commit took, and at most so long. A group that is large anyway doesn't:
+ * it is better committed while others are on their way. */
+enum { COMPANY_COMMIT_FRACTION = 4, COMPANY_MAX_NS = 1000000, COMPANY_REQUESTS = 64 };
+
+/* Invariant: while `running`, commit_all() is submitted or runs, and will take what
  * is in the list; otherwise the list is empty. */
 struct upload_committer {
     struct aggregator *aggregator;
     pthread_mutex_t lock;
     bool running;
     struct pending_upload *first, **last;
+    size_t waiting;       /* in the list */
+    size_t wanted;        /* how many of them to tell of; 0: none */
+    pthread_cond_t company;
+    size_t last_requests; /* of the last group.. */
+    int64_t last_ns;      /* ..and how long its commit took */
 };
 
 struct status upload_committer_new(struct aggregator *aggregator, struct upload_committer **out) {
     struct upload_committer *committer = calloc(1, sizeof(*committer));
-    if (committer == NULL || pthread_mutex_init(&committer->lock, NULL) != 0) {
-        free(committer);
+    if (committer == NULL) {
         return FAIL(NO_MEMORY);
     }
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&committer->lock, NULL);
+    pthread_cond_init(&committer->company, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     committer->aggregator = aggregator;
     committer->last = &committer->first;
     *out = committer;
@@ -33,6 +50,7 @@ struct status upload_committer_new(struct aggregator *aggregator, struct upload_
 
 void upload_committer_free(struct upload_committer *committer) {
     if (committer != NULL) {
+        pthread_cond_destroy(&committer->company);
         pthread_mutex_destroy(&committer->lock);
         free(committer);
     }
@@ -210,6 +228,22 @@ static void count_upload(struct aggregator *aggregator, const struct pending_upl
     tally_count(&tally, aggregator->counts.uploads, task, NULL, "accepted");
 }
 
+/* Ends the uploads, all with `failure` if that is one. */
+static void answer(struct aggregator *aggregator, struct pending_upload *first,
+                   struct status failure) {
+    loop_batch_begin();
+    while (first != NULL) {
+        struct pending_upload *upload = first;
+        first = first->next;
+        if (!status_ok(failure)) {
+            upload->status = failure;
+        }
+        count_upload(aggregator, upload);
+        upload->done(upload);
+    }
+    loop_batch_end();
+}
+
 static void commit_and_answer(struct upload_committer *committer, struct pending_upload *first,
                               size_t requests) {
     struct aggregator *aggregator = committer->aggregator;
@@ -228,23 +262,39 @@ static void commit_and_answer(struct upload_committer *committer, struct pending
         }
         return;
     }
+    committer->last_requests = requests;
+    committer->last_ns = clock_monotonic_ns() - started;
     metric_observe(metric_series(aggregator->counts.commit_seconds, NULL),
-                   (double)(clock_monotonic_ns() - started) / 1e9);
+                   (double)committer->last_ns / 1e9);
     metric_observe(metric_series(aggregator->counts.commit_uploads, NULL), (double)requests);
-    while (first != NULL) {
-        struct pending_upload *upload = first;
-        first = first->next;
-        if (!status_ok(status)) {
-            upload->status = status;
-        }
-        count_upload(aggregator, upload);
-        upload->done(upload);
+    answer(aggregator, first, status);
+}
+
+/* Waits until as many are there as in the last group, for a while. With the lock. */
+static void wait_for_company(struct upload_committer *committer) {
+    int64_t budget_ns = (int64_t)committer->aggregator->options.upload_delay_us * 1000;
+    int64_t worth_ns = committer->last_ns / COMPANY_COMMIT_FRACTION;
+    worth_ns = worth_ns < COMPANY_MAX_NS ? worth_ns : COMPANY_MAX_NS;
+    int64_t until = clock_monotonic_ns() + (budget_ns > worth_ns ? budget_ns : worth_ns);
+    const struct timespec time = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
+    size_t wanted = committer->last_requests < COMPANY_REQUESTS ? committer->last_requests
+                                                                : COMPANY_REQUESTS;
+    int late = 0;
+    wanted = budget_ns > 0 && wanted < 2 ? 2 : wanted; /* a lone one waits as configured */
+    committer->wanted = wanted;
+    while (committer->waiting > 0 && committer->waiting < wanted && late == 0) {
+        late = pthread_cond_timedwait(&committer->company, &committer->lock, &time);
     }
+    committer->wanted = 0;
 }
 
 /* Takes a group off the list, or NULL and the end of the committer's run. */
-static struct pending_upload *take_group(struct upload_committer *committer, size_t *requests) {
+static struct pending_upload *take_group(struct upload_committer *committer, bool patient,
+                                         size_t *requests) {
     pthread_mutex_lock(&committer->lock);
+    if (patient) {
+        wait_for_company(committer);
+    }
     struct pending_upload *first = committer->first, **at = &committer->first;
     size_t reports = 0;
     *requests = 0;
@@ -254,6 +304,7 @@ static struct pending_upload *take_group(struct upload_committer *committer, siz
         ++*requests;
         at = &(*at)->next;
     }
+    committer->waiting -= *requests;
     committer->first = *at;
     if (committer->first == NULL) {
         committer->last = &committer->first;
@@ -267,21 +318,13 @@ static struct pending_upload *take_group(struct upload_committer *committer, siz
     return first;
 }
 
-static void wait_for_company(const struct upload_committer *committer) {
-    uint32_t delay_us = committer->aggregator->options.upload_delay_us;
-    if (delay_us > 0) {
-        nanosleep(&(struct timespec){.tv_sec = delay_us / 1000000,
-                                     .tv_nsec = (long)(delay_us % 1000000) * 1000},
-                  NULL);
-    }
-}
-
-static void commit_all(struct upload_committer *committer) {
+static void commit_all(void *argument, bool cancelled) {
+    struct upload_committer *committer = argument;
     struct pending_upload *first;
     size_t requests;
-    wait_for_company(committer);
-    while ((first = take_group(committer, &requests)) != NULL) {
-        commit_and_answer(committer, first, requests);
+    while ((first = take_group(committer, !cancelled, &requests)) != NULL) {
+        cancelled ? answer(committer->aggregator, first, FAIL(BUSY))
+                  : commit_and_answer(committer, first, requests);
     }
 }
 
@@ -290,10 +333,16 @@ void upload_commit(struct upload_committer *committer, struct pending_upload *up
     pthread_mutex_lock(&committer->lock);
     *committer->last = upload;
     committer->last = &upload->next;
-    bool mine = !committer->running;
+    bool enough = ++committer->waiting == committer->wanted;
+    bool first = !committer->running;
     committer->running = true;
     pthread_mutex_unlock(&committer->lock);
-    if (mine) {
-        commit_all(committer);
+    if (enough) {
+        pthread_cond_signal(&committer->company);
+    }
+    /* What it commits was admitted already, so it doesn't queue behind what wasn't. */
+    if (first && !status_ok(work_queue_submit_after_ms(committer->aggregator->options.queue, 0,
+                                                       commit_all, committer))) {
+        commit_all(committer, true);
     }
 }

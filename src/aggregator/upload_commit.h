@@ -7,7 +7,8 @@
 /*
  * Makes uploads durable, many with one commit: whatever comes while a commit is
  * under way goes into the next one, so the cost of a commit is shared exactly
- * when there is load.
+ * when there is load. Who was answered together mostly comes back together, so a
+ * group that is smaller than the one before waits a little for the others.
  */
 struct pending_upload {
     const struct served_task *task;       /* held by whoever submits */
@@ -26,7 +27,7 @@ struct pending_upload {
 struct status upload_committer_new(struct aggregator *aggregator, struct upload_committer **out);
 void upload_committer_free(struct upload_committer *committer); /* NULL is allowed */
 
-/* Calls done() when it is settled, on this or another worker. Workers only. */
+/* Calls done() when it is settled, on a worker. Never waits. */
 void upload_commit(struct upload_committer *committer, struct pending_upload *upload);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/http_connection.h"
 
+#include <errno.h>
 #include <event2/bufferevent_ssl.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -209,6 +210,28 @@ static bool write_answer(struct http_connection *connection) {
     return complete;
 }
 
+/* Writes what there is to a plain socket, which mostly takes it all: asking first
+ * whether it would is dearer than the write. What it doesn't take is left to the
+ * bufferevent, which writes only while it is enabled to. False if it fails. */
+static bool write_now(struct http_connection *connection) {
+    struct bufferevent *event = connection->event;
+    struct evbuffer *output = bufferevent_get_output(event);
+    if (connection->ssl != NULL) {
+        return true;
+    }
+    if (evbuffer_get_length(output) > 0 && (bufferevent_get_enabled(event) & EV_WRITE) == 0) {
+        evbuffer_unfreeze(output, 1);
+        const int written = evbuffer_write(output, bufferevent_getfd(event));
+        evbuffer_freeze(output, 1);
+        if (written < 0 && errno != EAGAIN && errno != EINTR) {
+            return false;
+        }
+    }
+    evbuffer_get_length(output) > 0 ? bufferevent_enable(event, EV_WRITE)
+                                    : bufferevent_disable(event, EV_WRITE);
+    return true;
+}
+
 /* An interim answer goes out when everything before it has. */
 static void write_continue(struct http_connection *connection) {
     static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -321,6 +344,10 @@ static void connection_advance(struct http_connection *connection) {
         http_connection_read(connection);
     } while (answer_is_due(connection));
     write_continue(connection);
+    if (!write_now(connection)) {
+        http_connection_close(connection);
+        return;
+    }
     if (evbuffer_get_length(bufferevent_get_output(connection->event)) == 0) {
         connection->write_since_ns = 0;
         if (is_finished(connection)) {
@@ -341,7 +368,7 @@ void http_connection_take_answer(struct loop_task *task) {
     struct http_exchange *exchange =
         (struct http_exchange *)((char *)task - offsetof(struct http_exchange, task));
     struct http_connection *connection = exchange->connection;
-    struct http_server *server = connection->shard->server;
+    struct http_shard *shard = connection->shard;
     exchange->held = false;
     exchange->paused = false;
     exchange->answered = true;
@@ -353,14 +380,14 @@ void http_connection_take_answer(struct loop_task *task) {
         }
         connection_advance(connection);
     }
-    http_server_hold(server, false); /* the server may be freed from here on */
+    http_shard_hold(shard, false); /* the server may be freed from here on */
 }
 
 void http_connection_take_part_back(struct loop_task *task) {
     struct http_exchange *exchange =
         (struct http_exchange *)((char *)task - offsetof(struct http_exchange, task));
     struct http_connection *connection = exchange->connection;
-    struct http_server *server = connection->shard->server;
+    struct http_shard *shard = connection->shard;
     exchange->held = false;
     exchange->paused = false;
     exchange->body_started_ns += clock_monotonic_ns() - exchange->paused_ns;
@@ -370,7 +397,7 @@ void http_connection_take_part_back(struct loop_task *task) {
     } else {
         connection_advance(connection);
     }
-    http_server_hold(server, false); /* the server may be freed from here on */
+    http_shard_hold(shard, false); /* the server may be freed from here on */
 }
 
 void http_connection_drain(struct http_connection *connection) {
@@ -488,7 +515,8 @@ void http_connection_open(struct http_shard *shard, evutil_socket_t fd,
     bufferevent_setwatermark(connection->event, EV_READ, 0,
                              http_connection_config(connection)->header_bytes_max + INPUT_SLACK);
     bufferevent_setcb(connection->event, on_readable, on_written, on_event, connection);
-    bufferevent_enable(connection->event, EV_READ | EV_WRITE);
+    bufferevent_disable(connection->event, EV_WRITE); /* see write_now() */
+    bufferevent_enable(connection->event, connection->ssl == NULL ? EV_READ : EV_READ | EV_WRITE);
     if (refused && http_connection_begin(connection) != NULL) {
         http_connection_fail(connection, 503);
         connection_advance(connection);

@@ -26,6 +26,7 @@ struct http_shard {
     struct event *accepting;
     struct event *resume; /* accepting, after the machine ran short of something */
     bool draining;
+    atomic_size_t held; /* exchanges that handlers hold; changed on the loop's thread */
     struct http_connection_list all;
     struct http_connection_list idle; /* the longest idle first */
     time_t date_second;
@@ -51,7 +52,7 @@ struct http_server {
 
     pthread_mutex_t mutex; /* over the rest */
     pthread_cond_t changed;
-    size_t held;            /* exchanges that handlers hold */
+    size_t holding_shards; /* of whose exchanges handlers hold any */
     size_t running_shards;  /* that were started and not stopped */
     bool started;
     bool draining;
@@ -123,8 +124,9 @@ struct loop *http_connection_loop(const struct http_connection *connection);
 const char *http_shard_date(struct http_shard *shard);
 /* Told by a connection when it is gone from the shard's list. */
 void http_shard_connection_gone(struct http_shard *shard);
-/* Counts an exchange into or out of those that handlers hold. */
-void http_server_hold(struct http_server *server, bool held);
+/* Counts an exchange into or out of those that handlers hold. After the last the
+ * server may be freed. On the loop's thread. */
+void http_shard_hold(struct http_shard *shard, bool held);
 
 /* ---- Input (http_connection_read.c) ---------------------------------------- */
 

@@ -124,7 +124,7 @@ static void request_admit(struct http_connection *connection) {
     /* Held from here on, since the service may reply at once, and from there
      * on another thread may. */
     exchange->held = true;
-    http_server_hold(server, true);
+    http_shard_hold(connection->shard, true);
     server->config.service.admit(server->config.service.context, request, &exchange->plan);
     if (exchange->plan.handle == NULL) {
         http_connection_read_over(connection, exchange);
@@ -132,7 +132,7 @@ static void request_admit(struct http_connection *connection) {
     }
     exchange->held = false;
     exchange->part_end = exchange->plan.part == NULL ? SIZE_MAX : exchange->plan.part_bytes;
-    http_server_hold(server, false);
+    http_shard_hold(connection->shard, false);
     if (!reader->has_body) {
         return;
     }
@@ -153,7 +153,7 @@ static void request_part(struct http_exchange *exchange) {
     exchange->paused_ns = clock_monotonic_ns();
     exchange->paused = true;
     exchange->held = true;
-    http_server_hold(exchange->connection->shard->server, true);
+    http_shard_hold(exchange->connection->shard, true);
     exchange->plan.part(exchange->plan.context, &exchange->request);
 }
 
@@ -191,7 +191,7 @@ static void request_handle(struct http_connection *connection) {
     }
     exchange->request.body = buffer_span(&exchange->body);
     exchange->held = true;
-    http_server_hold(connection->shard->server, true);
+    http_shard_hold(connection->shard, true);
     exchange->plan.handle(exchange->plan.context, &exchange->request);
 }
 

@@ -85,7 +85,8 @@ void http_exchange_answer(struct http_exchange *exchange, const struct http_resp
     const size_t length = response->owned == NULL ? response->body.len : response->owned->len;
     exchange->status = response->status;
     exchange->head = make_head(exchange, response, length);
-    if (exchange->head != NULL && !exchange->bodiless && status_has_content(response->status)) {
+    if (exchange->head != NULL && length > 0 && !exchange->bodiless &&
+        status_has_content(response->status)) {
         exchange->payload = make_payload(response);
         if (exchange->payload == NULL) {
             evbuffer_free(exchange->head);

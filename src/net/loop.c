@@ -33,6 +33,17 @@ struct loop_group {
 /* The loop that this thread runs. */
 static _Thread_local const struct loop *current_loop;
 
+/* What a thread keeps back. Loops beyond these get theirs at once. */
+enum { BATCH_LOOPS = 16 };
+static _Thread_local struct {
+    bool open;
+    unsigned count;
+    struct {
+        struct loop *loop;
+        struct loop_task *first, *last;
+    } of[BATCH_LOOPS];
+} batch;
+
 struct stop_task {
     struct loop_task task; /* first */
     struct loop *loop;
@@ -70,18 +81,53 @@ static void on_wake(evutil_socket_t fd, short events, void *argument) {
     }
 }
 
-void loop_post(struct loop *loop, struct loop_task *task) {
-    task->next = NULL;
+/* Posts the tasks from `first` to `last`, which are linked. */
+static void post_all(struct loop *loop, struct loop_task *first, struct loop_task *last) {
     pthread_mutex_lock(&loop->mutex);
     const bool was_empty = loop->first == NULL;
-    *loop->last = task;
-    loop->last = &task->next;
+    *loop->last = first;
+    loop->last = &last->next;
     pthread_mutex_unlock(&loop->mutex);
     /* If others wait, whoever posted the first of them has woken the loop. */
     const uint64_t one = 1;
     if (was_empty && write(loop->wake, &one, sizeof(one)) < 0 && errno != EAGAIN) {
         abort();
     }
+}
+
+/* False if there is no room for another loop. */
+static bool batch_add(struct loop *loop, struct loop_task *task) {
+    for (unsigned i = 0; i < batch.count; i++) {
+        if (batch.of[i].loop == loop) {
+            batch.of[i].last->next = task;
+            batch.of[i].last = task;
+            return true;
+        }
+    }
+    if (batch.count == BATCH_LOOPS) {
+        return false;
+    }
+    batch.of[batch.count].loop = loop;
+    batch.of[batch.count].first = batch.of[batch.count].last = task;
+    batch.count++;
+    return true;
+}
+
+void loop_post(struct loop *loop, struct loop_task *task) {
+    task->next = NULL;
+    if (!batch.open || !batch_add(loop, task)) {
+        post_all(loop, task, task);
+    }
+}
+
+void loop_batch_begin(void) { batch.open = true; }
+
+void loop_batch_end(void) {
+    for (unsigned i = 0; i < batch.count; i++) {
+        post_all(batch.of[i].loop, batch.of[i].first, batch.of[i].last);
+    }
+    batch.open = false;
+    batch.count = 0;
 }
 
 bool loop_is_current(const struct loop *loop) { return current_loop == loop; }

@@ -42,6 +42,11 @@ struct loop *loop_group_at(struct loop_group *group, unsigned index);
  * after the stop runs in loop_group_free(), on the thread that calls it. */
 void loop_post(struct loop *loop, struct loop_task *task);
 
+/* Between the two, what this thread posts is kept back; at the end each loop gets
+ * its share at once, with one wake-up. For who posts many things in a row. */
+void loop_batch_begin(void);
+void loop_batch_end(void);
+
 /* Whether the caller runs on the loop's thread. */
 bool loop_is_current(const struct loop *loop);
 /* For this layer: events of the loop are made on it. */
