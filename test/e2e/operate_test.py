@@ -402,6 +402,46 @@ class Tasks(PairTest):
         self.assertEqual(len(moiety("peer", "list", "--config",
                                     self.leader.config).splitlines()), 1)
 
+    def test_peers_and_their_tokens(self):
+        self.start()
+        self.make_task("p", "--vdaf", "count")
+        def peer(*arguments, server=self.leader, **options):
+            return moiety("peer", *arguments, "--config", server.config, **options)
+        def listed(name, server=self.leader):
+            line, = (line.split() for line in peer("list", server=server).splitlines()
+                     if line.startswith(name))
+            return line
+        name, = (line.split()[0] for line in peer("list").splitlines()
+                 if line.startswith("helper-"))
+        self.assertIn("there is no peer helper-x", peer("set", "helper-x", "--no-token", expect=1))
+        self.assertNotIn("helper-x", peer("list"))
+        peer("set", "--new", "helper-x")
+        self.assertEqual(listed("helper-x")[2:4], ["no", "no"])
+        for text in ("", "two words", "caf\u00e9", "===", "a,b"):
+            self.assertIn("holds no token", peer("set", name, "--send-token-file", "-",
+                                                 stdin=text + "\n", expect=1))
+        self.assertEqual(listed(name)[2:4], ["yes", "no"])
+        peer("set", name, "--no-token")
+        self.assertEqual(listed(name)[2:4], ["yes", "no"])
+        peer("set", name, "--no-send-token", "--new-token")
+        self.assertEqual(listed(name)[2:4], ["no", "yes"])
+        peer("set", name, "--send-token-file", "-", "--no-token", stdin="a-._~+/9==\n")
+        self.assertEqual(listed(name)[2:4], ["yes", "no"])
+
+    def test_a_collection_that_is_refused_leaves_nothing_behind(self):
+        self.start()
+        self.make_task("r", "--vdaf", "count")
+        self.upload("r", [1] * 20)
+        path = self.file("r", "collector")
+        good = path.read_text()
+        path.write_text(json.dumps({**json.loads(good), "token": "x" * 43}))
+        collect = ["collect", "--task", path, "--last", "2h"]
+        self.assertIn("the leader refuses", moiety(*collect, expect=1))
+        path.write_text(good)
+        output = moiety(*collect, "--wait", "120s")
+        self.assertNotIn("taking up", output)
+        self.assertIn("20 reports", output)
+
     def test_a_collection_that_was_broken_off_is_taken_up(self):
         self.start()
         self.make_task("b", "--vdaf", "count", "--batch-mode", "leader-selected", minimum=30)

@@ -67,6 +67,7 @@ struct run {
     struct result_labels labels;
     enum result_format format;
     const char *state_path, *journal_path;
+    bool unasked; /* the leader can't know the collection: nothing was sent yet */
     int64_t started_ns;
 };
 
@@ -197,11 +198,12 @@ static enum moiety_result read_answer(struct moiety_collection *job,
                                     response->body.len, out);
 }
 
-/* The leader said no. What it keeps nothing of is over; wrong credentials may
- * be put right. */
+/* The leader said no. What it keeps nothing of is over. Wrong credentials may be
+ * put right, and then what was begun before goes on. */
 static int refused(const struct run *run, struct http_client_response *response) {
     cli_fail("the leader refuses: %s", cli_http_explain(response));
-    if (response != NULL && response->status != 401 && response->status != 403) {
+    if (response != NULL &&
+        (run->unasked || (response->status != 401 && response->status != 403))) {
         int ended = end_collection(run);
         (void)ended; /* a failure all the same */
     }
@@ -259,6 +261,7 @@ static int wait_for_result(struct run *run, struct moiety_collection *job,
                                                        : cli_http_explain(response));
         }
         http_client_response_free(response);
+        run->unasked = false;
         if (exit_status >= 0) {
             if (attempt > 0 && isatty(STDERR_FILENO)) {
                 fprintf(stderr, "\r\033[K");
@@ -358,6 +361,7 @@ static int collect_batch(struct run *run, uint64_t batch) {
             moiety_collection_free(job);
             return result;
         }
+        run->unasked = true;
     }
     result = wait_for_result(run, job, &aggregate);
     if (result == EXIT_SUCCESS) {

@@ -9,17 +9,19 @@
 
 static struct {
     const char *config, *dialect, *certificate, *send_token_file;
-    bool new_token, no_token, no_certificate;
+    bool new_peer, new_token, no_token, no_send_token, no_certificate;
 } o;
 
 static const struct option_spec list_options[] = {CLI_CONFIG_OPTION(o.config), {.name = NULL}};
 static const struct option_spec set_options[] = {
     CLI_CONFIG_OPTION(o.config),
+    {"new", OPTION_FLAG, &o.new_peer, NULL, "make it, if there is none of this name", NULL},
     {"new-token", OPTION_FLAG, &o.new_token, NULL,
      "make a token for it to send us; shown once, only\nits hash is kept", NULL},
-    {"no-token", OPTION_FLAG, &o.no_token, NULL, "take no token from it any more", NULL},
+    {"no-token", OPTION_FLAG, &o.no_token, NULL, "take no token from it any more; what we send it\nis left alone", NULL},
     {"send-token-file", OPTION_STRING, &o.send_token_file, "FILE",
      "the token that we send it; - reads standard input", NULL},
+    {"no-send-token", OPTION_FLAG, &o.no_send_token, NULL, "send it no token any more", NULL},
     {"certificate", OPTION_STRING, &o.certificate, "NAME",
      "it may show a TLS certificate of this name, such\nas DNS:leader.example", NULL},
     {"no-certificate", OPTION_FLAG, &o.no_certificate, NULL, "take no certificate any more", NULL},
@@ -36,7 +38,7 @@ static const struct command_spec list_command = {
 static const struct command_spec set_command = {
     .name = "moiety peer set",
     .arguments = "[options] NAME",
-    .summary = "Makes a peer or changes one; tasks refer to it by name.",
+    .summary = "Changes a peer, or makes one; tasks refer to it by name.",
     .help = "`moiety task import --peer NAME` lets a task use it. moietyd sees a change within\n"
             "a second.\n",
     .options = set_options,
@@ -93,7 +95,7 @@ static struct status read_sent_token(struct arena *arena, struct span *out) {
         text.len--;
     }
     *out = text;
-    return text.len > 0 ? OK : FAIL(INVALID_ARGUMENT);
+    return task_file_is_token(text) ? OK : FAIL(INVALID_ARGUMENT);
 }
 
 static struct status put_peer(struct store_tx *tx, void *argument) {
@@ -105,12 +107,21 @@ static int set_peer(struct cli_server *server, const char *name) {
     struct store_peer peer = {.name = name, .dialect = "draft-18"};
     struct span token = SPAN_EMPTY;
     struct status status = task_table_read(server, &table);
-    if (status_ok(status) && task_table_peer(&table, name) != NULL) {
-        peer = *task_table_peer(&table, name);
+    const struct store_peer *found = status_ok(status) ? task_table_peer(&table, name) : NULL;
+    if (status_ok(status) && found == NULL && !o.new_peer) {
+        return cli_fail("there is no peer %s; `moiety peer list` shows them, --new makes one", name);
+    }
+    if (found != NULL) {
+        peer = *found;
     }
     if (status_ok(status) && o.send_token_file != NULL) {
         status = read_sent_token(&server->arena, &peer.token);
+        if (status.code == STATUS_INVALID_ARGUMENT) {
+            return cli_fail("%s holds no token, which is one line of letters, digits and -._~+/=",
+                            o.send_token_file);
+        }
     }
+    peer.token = o.no_send_token ? SPAN_EMPTY : peer.token;
     if (status_ok(status) && o.new_token) {
         status = task_file_new_token(&server->arena, &token, &peer.token_hash);
     }
@@ -143,7 +154,8 @@ int peer_set_main(int argc, char **argv) {
         options_complain(&set_command, "--dialect: expected draft-18 or janus-2026-08");
         return EXIT_USAGE;
     }
-    if ((o.new_token && o.no_token) || (o.certificate != NULL && o.no_certificate)) {
+    if ((o.new_token && o.no_token) || (o.send_token_file != NULL && o.no_send_token) ||
+        (o.certificate != NULL && o.no_certificate)) {
         options_complain(&set_command, "these options contradict each other");
         return EXIT_USAGE;
     }

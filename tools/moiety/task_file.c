@@ -74,6 +74,14 @@ static struct span read_bytes(struct file_reader *reader, const json_t *object, 
     return bytes;
 }
 
+static struct span read_token(struct file_reader *reader, const json_t *object) {
+    struct span text = read_text(reader, object, "token", false);
+    if (text.len > 0 && !task_file_is_token(text)) {
+        file_fail(reader, "token", "a token: letters, digits and -._~+/, then = if any");
+    }
+    return text;
+}
+
 static void read_peer(struct file_reader *reader, const json_t *root, const char *key,
                       struct task_file_peer *out) {
     const json_t *object = json_object_get(root, key);
@@ -86,7 +94,7 @@ static void read_peer(struct file_reader *reader, const json_t *root, const char
     if (out->dialect == NULL) {
         out->dialect = "draft-18";
     }
-    out->token = read_text(reader, object, "token", false);
+    out->token = read_token(reader, object);
     out->token_hash = read_bytes(reader, object, "token_hash", 32, false);
 }
 
@@ -159,7 +167,7 @@ static void read_root(struct file_reader *reader, const json_t *root, struct tas
     }
     out->collector_config = read_bytes(reader, root, "collector_hpke_config", 0, true);
     if (out->kind == TASK_FILE_COLLECTOR) {
-        out->collector_token = read_text(reader, root, "token", false);
+        out->collector_token = read_token(reader, root);
         out->collector_key =
             read_bytes(reader, root, "collector_key", MOIETY_COLLECTOR_KEY_SIZE, true);
         return;
@@ -308,6 +316,20 @@ struct moiety_task task_file_library_task(const struct task_file *file) {
                                 .task_id = file->task.id.bytes,
                                 .configuration = file->task.encoded.data,
                                 .configuration_len = file->task.encoded.len};
+}
+
+bool task_file_is_token(struct span text) {
+    while (text.len > 0 && text.data[text.len - 1] == '=') {
+        text.len--;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && (c == '\0' || strchr("-._~+/", c) == NULL)) {
+            return false;
+        }
+    }
+    return text.len > 0;
 }
 
 struct status task_file_new_token(struct arena *arena, struct span *token, struct span *hash) {

@@ -60,6 +60,8 @@ bool task_file_read(const char *path, struct arena *arena, struct task_file *out
  * the path exists. */
 struct status task_file_write(const char *path, const struct task_file *file);
 
+/* Whether it can stand behind "Bearer" (RFC 6750, "b64token"). */
+bool task_file_is_token(struct span text);
 /* A fresh token: 256 random bits as 43 characters, and their SHA-256. */
 struct status task_file_new_token(struct arena *arena, struct span *token, struct span *hash);
 
