@@ -35,6 +35,8 @@ MOIETY_NEXT, MOIETYD_NEXT = (os.environ.get(f"{name}_NEXT") for name in ("MOIETY
 
 
 class Chaos:
+    make_database = Postgres
+
     def __init__(self, folder, leaders, helpers, seed, lease_s=3, skew_s=60):
         self.lease_s = lease_s
         self.skew_s = skew_s
@@ -43,7 +45,7 @@ class Chaos:
         self.faults = 0
         self.log = collections.Counter()  # of what happened, by name
         self.programs = [MOIETYD]  # one of which each replica that is started runs
-        self.database = Postgres("leader", "helper")
+        self.database = self.make_database("leader", "helper")
         self.sides = {"leader": self.make_side("leader", leaders),
                       "helper": self.make_side("helper", helpers)}
         self.fronts = {name: proxy.Proxy(seed) for name in self.sides}
@@ -124,9 +126,13 @@ class Chaos:
         self.fronts["leader"].harm += [self.random.choice(kinds)
                                        for _ in range(self.random.randint(1, 4))]
 
+    def kinds(self):
+        """How often each fault comes, beside the others."""
+        return {self.kill_replica: 8, self.stop_replica: 4, self.kill_database: 1,
+                self.fill_disk: 2, self.skew_clock: 3, self.harm_helper: 4, self.harm_uploads: 4}
+
     def fault(self):
-        kinds = {self.kill_replica: 8, self.stop_replica: 4, self.kill_database: 1,
-                 self.fill_disk: 2, self.skew_clock: 3, self.harm_helper: 4, self.harm_uploads: 4}
+        kinds = self.kinds()
         kind = self.random.choices(list(kinds), kinds.values())[0]
         kind()
         self.faults += 1
