@@ -141,7 +141,7 @@ struct records {
     struct arena *arena;
     void *items;
     size_t count;
-    struct status (*parse)(struct records *records, const uint8_t *answer, int len);
+    struct status (*parse)(struct records *records, struct span answer);
 };
 
 static void records_done(void *argument, int code, int timeouts, unsigned char *answer, int len) {
@@ -150,7 +150,7 @@ static void records_done(void *argument, int code, int timeouts, unsigned char *
     records->done = true;
     records->status = status_of(code);
     if (status_ok(records->status)) {
-        records->status = records->parse(records, answer, len);
+        records->status = records->parse(records, span_of(answer, (size_t)len));
     }
 }
 
@@ -165,9 +165,9 @@ static struct status query(const struct resolver *resolver, const char *name, in
 }
 
 /* Strings of a record follow each other; the first says that it is. */
-static struct status txt_parse(struct records *records, const uint8_t *answer, int len) {
+static struct status txt_parse(struct records *records, struct span answer) {
     struct ares_txt_ext *list = NULL;
-    TRY(status_of(ares_parse_txt_reply_ext(answer, len, &list)));
+    TRY(status_of(ares_parse_txt_reply_ext(answer.data, (int)answer.len, &list)));
     const char **texts = ARENA_ARRAY(records->arena, const char *, RESOLVER_RECORDS_MAX);
     for (struct ares_txt_ext *t = list; t != NULL && texts != NULL; t = t->next) {
         if (t->record_start && records->count == RESOLVER_RECORDS_MAX) {
@@ -191,6 +191,15 @@ static struct status txt_parse(struct records *records, const uint8_t *answer, i
     return texts == NULL ? FAIL(NO_MEMORY) : OK;
 }
 
+struct status resolver_txt_read(struct span answer, struct arena *arena, const char ***out,
+                                size_t *count) {
+    struct records records = {.arena = arena};
+    TRY(txt_parse(&records, answer));
+    *out = records.items;
+    *count = records.count;
+    return OK;
+}
+
 struct status resolver_txt(const struct resolver *resolver, const char *name, struct arena *arena,
                            const char ***out, size_t *count) {
     struct records records = {.arena = arena, .parse = txt_parse};
@@ -200,9 +209,9 @@ struct status resolver_txt(const struct resolver *resolver, const char *name, st
     return OK;
 }
 
-static struct status caa_parse(struct records *records, const uint8_t *answer, int len) {
+static struct status caa_parse(struct records *records, struct span answer) {
     struct ares_caa_reply *list = NULL;
-    TRY(status_of(ares_parse_caa_reply(answer, len, &list)));
+    TRY(status_of(ares_parse_caa_reply(answer.data, (int)answer.len, &list)));
     struct resolver_caa *items =
         ARENA_ARRAY(records->arena, struct resolver_caa, RESOLVER_RECORDS_MAX);
     bool made = items != NULL;
@@ -222,6 +231,15 @@ static struct status caa_parse(struct records *records, const uint8_t *answer, i
     ares_free_data(list);
     records->items = items;
     return made ? OK : FAIL(PEER_FAILED);
+}
+
+struct status resolver_caa_read(struct span answer, struct arena *arena,
+                                struct resolver_caa **out, size_t *count) {
+    struct records records = {.arena = arena};
+    TRY(caa_parse(&records, answer));
+    *out = records.items;
+    *count = records.count;
+    return OK;
 }
 
 struct status resolver_caa(const struct resolver *resolver, const char *name, struct arena *arena,

@@ -37,4 +37,10 @@ struct resolver_caa {
 struct status resolver_caa(const struct resolver *resolver, const char *name, struct arena *arena,
                            struct resolver_caa **out, size_t *count);
 
+/* What those make of a server's answer (RFC 1035 section 4). */
+struct status resolver_txt_read(struct span answer, struct arena *arena, const char ***out,
+                                size_t *count);
+struct status resolver_caa_read(struct span answer, struct arena *arena,
+                                struct resolver_caa **out, size_t *count);
+
 #endif

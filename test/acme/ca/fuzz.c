@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What others send the CA, or its auditor, mutated: certificates, checkpoints, CAA
- * values, networks, log keys, answers of the servers that it validates.
+ * What others send the CA, mutated: certificates, answers of the servers that it
+ * validates. test/fuzz has the targets that need nothing of a CA.
  */
 #include <criterion/criterion.h>
 #include <openssl/crypto.h>
-#include <stdlib.h>
 
 #include "acme/ca/http_answer.h"
-#include "acme/ca/log.h"
-#include "acme/ca/validation.h"
 #include "fixture.h"
 #include "fuzz/mutator.h"
 
@@ -105,73 +102,4 @@ Test(fuzz, http_answers) {
     each_mutant(SPAN_OF_LITERAL("HTTP/1.1 307 Elsewhere\r\nTransfer-Encoding: chunked\r\n"
                                 "Location: /elsewhere\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
                 ROUNDS, check_answer);
-}
-
-/* ---- Texts ---- */
-
-static const uint8_t log_key[CA_LOG_KEY_SIZE] = {1, 2, 3};
-
-static void check_note(struct span mutant) {
-    struct ca_checkpoint checkpoint;
-    cr_expect(!status_ok(ca_checkpoint_verify(mutant, "ca.example/log", log_key, &checkpoint)));
-}
-
-/* As a terminated string of exactly its size. */
-static void with_text(struct span mutant, void (*check)(const char *text, struct arena *arena)) {
-    struct arena arena = ARENA_INIT;
-    char *text = malloc(mutant.len + 1);
-    cr_assert_not_null(text);
-    memcpy(text, mutant.data == NULL ? (const uint8_t *)"" : mutant.data, mutant.len);
-    text[mutant.len] = '\0';
-    check(text, &arena);
-    free(text);
-    arena_release(&arena);
-}
-
-static void read_caa(const char *text, struct arena *arena) {
-    struct caa_value value;
-    if (status_ok(caa_value_read(text, arena, &value))) {
-        cr_expect_not_null(value.issuer);
-        cr_expect(value.count <= CAA_PARAMETERS_MAX);
-        for (size_t i = 0; i < value.count; i++) {
-            cr_expect(value.parameters[i].name[0] != '\0');
-        }
-    }
-}
-
-static void read_network(const char *text, struct arena *arena) {
-    struct ca_network network;
-    (void)arena;
-    if (status_ok(ca_network_parse(text, &network))) {
-        cr_expect(network.bits <= network.size * 8);
-    }
-}
-
-static void read_verifier(const char *text, struct arena *arena) {
-    const char *origin;
-    uint8_t key[CA_LOG_KEY_SIZE];
-    if (status_ok(ca_log_verifier_read(text, arena, &origin, key))) {
-        cr_expect_str_eq(ca_log_verifier(origin, key, arena), text);
-    }
-}
-
-static void check_caa(struct span mutant) { with_text(mutant, read_caa); }
-static void check_network(struct span mutant) { with_text(mutant, read_network); }
-static void check_verifier(struct span mutant) { with_text(mutant, read_verifier); }
-
-Test(fuzz, texts) {
-    struct arena arena = ARENA_INIT;
-    const char *verifier = ca_log_verifier("ca.example/log", log_key, &arena);
-    each_mutant(SPAN_OF_LITERAL("ca.example/log\n12\n"
-                                "iYJQ+EADqm5unnSRD7yOKjdrk7F4eiD6N+nnu4SpvIA=\n\n"
-                                "\xe2\x80\x94 ca.example/log W3gTYXn0QeSz8AAWandDNX0MUxuGzn6A+"
-                                "zQs0tzaNYrPjL6te1Z2loDrYNXQ7r3PVRoiaW5KYrtMvMsF0VFVkNN0iQw=\n"),
-                ROUNDS, check_note);
-    each_mutant(SPAN_OF_LITERAL("ca.example; accounturi=https://ca.example/acme/account/1; "
-                                "validationmethods=dns-01,http-01"),
-                ROUNDS, check_caa);
-    each_mutant(SPAN_OF_LITERAL("10.0.0.0/8"), ROUNDS, check_network);
-    each_mutant(SPAN_OF_LITERAL("fd00:1234::/33"), ROUNDS, check_network);
-    each_mutant(span_of_string(verifier), ROUNDS, check_verifier);
-    arena_release(&arena);
 }
