@@ -22,6 +22,7 @@ static void fill_defaults(struct aggregator_options *options) {
     default_u32(&options->clock_skew_s, 300);
     default_u32(&options->job_poll_ms, 200);
     default_u32(&options->lease_s, 60);
+    default_u32(&options->upload_patience_ms, 5000);
     default_u32(&options->hpke_config_max_age_s, 86400);
     default_u32(&options->gc_interval_s, 60);
 }

@@ -34,6 +34,7 @@ struct aggregator_options {
     size_t max_upload_bytes;      /* body of one upload; default 1 GiB */
     size_t max_job_bytes;         /* body of one aggregation job; default 64 MiB */
     uint32_t upload_delay_us;     /* how long a lone upload waits for company; default 0 */
+    uint32_t upload_patience_ms;  /* how long one waits for the database; default 5000 */
     uint32_t clock_skew_s;        /* how far ahead a report's time may be; default 300 */
     uint32_t job_poll_ms;         /* how often the leader looks for work; default 200 */
     uint32_t lease_s;             /* how long a claim lasts if it isn't renewed; default 60 */

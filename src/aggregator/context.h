@@ -40,6 +40,11 @@ static inline void aggregator_note(struct aggregator *aggregator, struct status 
     }
 }
 
+/* When an upload that came now gives up the database, of clock_monotonic_ns(). */
+static inline int64_t aggregator_upload_deadline_ns(const struct aggregator *aggregator) {
+    return clock_monotonic_ns() + (int64_t)aggregator->options.upload_patience_ms * 1000000;
+}
+
 static inline int64_t aggregator_now(const struct aggregator *aggregator) {
     return clock_now_us(aggregator->options.clock);
 }

@@ -143,7 +143,10 @@ static struct status keyring_refresh(struct aggregator *aggregator, const struct
                             .known = known != NULL ? known->version : 0,
                             .has_known = known != NULL};
     struct status status;
-    TRY_GOTO(status, store_run(aggregator->options.store, STORE_READ, read_keys, &read), end);
+    TRY_GOTO(status,
+             store_run_until(aggregator->options.store, STORE_READ,
+                             aggregator_upload_deadline_ns(aggregator), read_keys, &read),
+             end);
     if (read.has_known && read.version == read.known) {
         goto end;
     }

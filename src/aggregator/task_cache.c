@@ -110,7 +110,8 @@ static struct status cache_refresh(struct aggregator *aggregator) {
         return OK;
     }
     uint64_t version;
-    TRY(store_run(aggregator->options.store, STORE_READ, read_version, &version));
+    TRY(store_run_until(aggregator->options.store, STORE_READ,
+                        aggregator_upload_deadline_ns(aggregator), read_version, &version));
     pthread_mutex_lock(&cache->lock);
     if (!cache->checked || cache->version != version) {
         cache_clear(cache);

@@ -249,8 +249,9 @@ static void commit_and_answer(struct upload_committer *committer, struct pending
     struct aggregator *aggregator = committer->aggregator;
     struct upload_group group = {.first = first, .arena = ARENA_INIT};
     int64_t started = clock_monotonic_ns();
-    struct status status =
-        store_run(aggregator->options.store, STORE_WRITE, commit_group, &group);
+    /* The first came first, so the others have not waited for longer. */
+    struct status status = store_run_until(aggregator->options.store, STORE_WRITE,
+                                           first->deadline_ns, commit_group, &group);
     arena_release(&group.arena);
     if (!status_ok(status) && requests > 1 && status.code != STATUS_STORE_BUSY) {
         /* Maybe one of them is to blame: none shall fail for another. */
@@ -330,6 +331,7 @@ static void commit_all(void *argument, bool cancelled) {
 
 void upload_commit(struct upload_committer *committer, struct pending_upload *upload) {
     upload->next = NULL;
+    upload->deadline_ns = aggregator_upload_deadline_ns(committer->aggregator);
     pthread_mutex_lock(&committer->lock);
     *committer->last = upload;
     committer->last = &upload->next;

@@ -21,6 +21,7 @@ struct pending_upload {
     void (*done)(struct pending_upload *upload); /* may free it */
 
     struct pending_upload *next;          /* the committer's own */
+    int64_t deadline_ns;                  /* of clock_monotonic_ns() */
     bool settled;
 };
 

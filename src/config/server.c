@@ -188,6 +188,9 @@ static const struct schema_field hpke_fields[] = {
 static const struct schema_field aggregator_fields[] = {
     AGGREGATOR(clock_skew, "5m", SECONDS, DAYS, "How far ahead of our clock a report's time may be."),
     AGGREGATOR(upload_delay, "0", 0, SECONDS, "How long a lone upload waits for others to share its commit."),
+    AGGREGATOR(upload_patience, "5s", 100 * MS, 60 * SECONDS,
+               "How long an upload waits for a database that is locked or away, before\n"
+               "the answer is 503 with Retry-After."),
     AGGREGATOR(job_poll, "200ms", MS, 3600 * SECONDS, "How often the leader looks for work."),
     AGGREGATOR(lease, "1m", SECONDS, DAYS,
                "How long work that a process took stays its own when it no longer says\n"

@@ -68,7 +68,7 @@ struct server_config {
     } hpke;
 
     struct {
-        uint64_t clock_skew, upload_delay, job_poll, lease, gc_interval;
+        uint64_t clock_skew, upload_delay, upload_patience, job_poll, lease, gc_interval;
     } aggregator;
 
     struct {

@@ -412,7 +412,7 @@ static struct status postgres_each(struct sql *sql, const char *text,
  */
 static const char settings[] =
     "SELECT set_config('statement_timeout', '60s', true),"
-    " set_config('lock_timeout', '10s', true),"
+    " set_config('lock_timeout', '3s', true),"
     " set_config('idle_in_transaction_session_timeout', '60s', true),"
     " set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),"
     " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),"

@@ -24,7 +24,7 @@ enum {
     SQLITE_APPLICATION_ID = 0x4d6f6965, /* "Moie" */
     SQLITE_READERS_MAX = 16,
     SQLITE_STATEMENTS = 256, /* a power of two, well above the number of statements */
-    SQLITE_BUSY_MS = 10000,
+    SQLITE_BUSY_MS = 1000, /* at a time; store_run() tries again */
 };
 
 struct sql_cursor {

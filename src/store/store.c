@@ -73,11 +73,15 @@ static void run_pause(unsigned attempt) {
 
 struct status store_run(struct store *store, enum store_mode mode, store_function *function,
                         void *argument) {
-    int64_t deadline = clock_monotonic_ns() + retry_ns;
+    return store_run_until(store, mode, clock_monotonic_ns() + retry_ns, function, argument);
+}
+
+struct status store_run_until(struct store *store, enum store_mode mode, int64_t deadline_ns,
+                              store_function *function, void *argument) {
     bool exclusive = false;
     for (unsigned attempt = 0;; attempt++) {
         struct status status = run_once(store, mode, &exclusive, function, argument);
-        if (status.code != STATUS_STORE_BUSY || clock_monotonic_ns() >= deadline) {
+        if (status.code != STATUS_STORE_BUSY || clock_monotonic_ns() >= deadline_ns) {
             return status;
         }
         run_pause(attempt);

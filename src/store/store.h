@@ -90,6 +90,10 @@ enum store_mode { STORE_READ, STORE_WRITE };
 typedef struct status store_function(struct store_tx *tx, void *argument);
 struct status store_run(struct store *store, enum store_mode mode, store_function *function,
                         void *argument); /* STORE_BUSY after half a minute of lost races */
+/* The same, run again no later than `deadline_ns` of clock_monotonic_ns(), for whoever
+ * would rather be told soon. What waits for a lock then still does, some seconds. */
+struct status store_run_until(struct store *store, enum store_mode mode, int64_t deadline_ns,
+                              store_function *function, void *argument);
 
 enum { STORE_ID_SIZE = 16, STORE_TASK_ID_SIZE = 32, STORE_BATCH_ID_SIZE = 32, STORE_DIGEST_SIZE = 32 };
 

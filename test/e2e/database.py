@@ -36,11 +36,23 @@ class Postgres:
     def url(self, database):
         return f"postgresql://moiety@/{database}?host={self.folder}"
 
-    def ask(self, query, database="postgres"):
+    def psql(self, database):
         psql = shutil.which("psql") or sorted(pathlib.Path("/usr/lib/postgresql").glob(
             "*/bin/psql"))[-1]
-        return subprocess.run([psql, "-XAtq", self.url(database), "-c", query], check=True,
-                              text=True, stdout=subprocess.PIPE).stdout.strip()
+        return [psql, "-XAtq", self.url(database)]
+
+    def ask(self, query, database="postgres"):
+        return subprocess.run([*self.psql(database), "-c", query], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout.strip()
+
+    def hold(self, statements, database):
+        """The process of a session that ran them, and lasts until it is killed."""
+        session = subprocess.Popen(self.psql(database), text=True, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE)
+        session.stdin.write(f"{statements};\n\\echo done\n")
+        session.stdin.flush()
+        session.stdout.readline()
+        return session
 
     def kill(self):
         """kill -9 of the postmaster; the others end when they see it."""

@@ -144,7 +144,7 @@ class Cluster:
                               text=True, stdout=subprocess.PIPE).stdout.strip()
 
     def logged(self):
-        return "".join(path.read_text(errors="replace") for path in self.folder.glob("*.log"))
+        return "".join(path.read_text(errors="replace") for path in self.folder.glob("m*.log"))
 
     def stop(self):
         for machine in self.machines:
@@ -186,6 +186,9 @@ def main():
         complaints = ["the run did not end"]
         try:
             lost, doubled = run.run(options.reports, options.faults, options.pause)
+        except AssertionError:
+            print(run.database.logged(), file=sys.stderr)
+            raise
         finally:
             complaints = run.stop()
             print(json.dumps(run.log))

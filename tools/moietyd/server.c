@@ -81,6 +81,7 @@ static struct status make_aggregator(struct moietyd *d) {
         .max_upload_bytes = c->limits.upload_bytes,
         .max_job_bytes = c->limits.job_bytes,
         .upload_delay_us = (uint32_t)c->aggregator.upload_delay,
+        .upload_patience_ms = (uint32_t)(c->aggregator.upload_patience / US_PER_MS),
         .clock_skew_s = (uint32_t)(c->aggregator.clock_skew / US_PER_S),
         .job_poll_ms = (uint32_t)(c->aggregator.job_poll / US_PER_MS),
         .lease_s = (uint32_t)(c->aggregator.lease / US_PER_S),
