@@ -71,6 +71,9 @@ struct task_uploads {
     size_t count;
     struct report_tally tally;
     uint64_t over_quota;
+    bool asked;     /* whether reports of this time come too late: */
+    uint64_t time;
+    bool collected;
 };
 
 static bool same_task(const struct pending_upload *a, const struct served_task *task) {
@@ -101,19 +104,26 @@ static bool quota_takes(const struct task_settings *settings, const struct pendi
     return true;
 }
 
+/* Whether a report's bucket was collected. Those that come together mostly have
+ * one time, of which the store is asked once. */
+static struct status ask_collected(struct store_tx *tx, struct task_uploads *all, uint64_t time) {
+    if (!task_is_time_interval(all->task) || (all->asked && all->time == time)) {
+        return OK;
+    }
+    TRY(store_collected_interval_overlaps(tx, all->task->dap.id.bytes, time, 1, &all->collected));
+    all->asked = true;
+    all->time = time;
+    return OK;
+}
+
 /* Adds the upload's reports, except those whose bucket was collected: the draft
- * has report_replayed for them. Reports of one upload mostly have one time. */
+ * has report_replayed for them. */
 static struct status gather(struct store_tx *tx, const struct pending_upload *upload,
                             struct task_uploads *all) {
-    bool collected = false;
     for (size_t i = 0; i < upload->count; i++) {
         const struct store_report *report = &upload->reports[i];
-        if (task_is_time_interval(all->task) &&
-            (i == 0 || report->time != upload->reports[i - 1].time)) {
-            TRY(store_collected_interval_overlaps(tx, all->task->dap.id.bytes, report->time, 1,
-                                                  &collected));
-        }
-        if (collected) {
+        TRY(ask_collected(tx, all, report->time));
+        if (all->collected) {
             upload->errors[i] = REPORT_ERROR_REPORT_REPLAYED;
             all->tally.by_error[REPORT_ERROR_BATCH_COLLECTED]++;
             continue;
