@@ -62,13 +62,13 @@ struct steps *steps_new(struct run *run) {
     const struct vdaf *vdaf = run->vdaf;
     struct arena arena = ARENA_INIT;
     struct steps *steps = must_have(ARENA_NEW(&run->arena, struct steps));
-    struct lane_item *items = must_have(ARENA_ARRAY(&arena, struct lane_item, run->count));
+    struct lane_item *items = must_have(lane_items_new(&arena, run->count));
     *steps = (struct steps){.run = run, .arena = ARENA_INIT};
     run_must(prio3_work_init(&steps->work, vdaf, true));
     steps->output = must_have(arena_alloc(
         &steps->arena, flp_output_room(&vdaf->flp) * vdaf->flp.field->words, sizeof(uint64_t)));
     for (size_t i = 0; i < run->count; i++) {
-        items[i] = (struct lane_item){i, RUN_CTX_SIZE};
+        items[i] = (struct lane_item){(uint32_t)i, RUN_CTX_SIZE};
     }
     for (unsigned who = 0; who < 2; who++) {
         struct lane_group lanes;

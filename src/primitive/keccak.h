@@ -32,6 +32,8 @@ struct keccak_kernel {
      * absorb_same(), the same in every lane, which words[] holds once. */
     size_t (*absorb)(uint64_t state[], size_t at, const uint64_t words[], size_t len);
     size_t (*absorb_same)(uint64_t state[], size_t at, const uint64_t words[], size_t len);
+    /* Adds the domain's byte after `at` bytes of the rate, and the bit that ends it. */
+    void (*pad)(uint64_t state[], size_t at, uint8_t domain);
     /* Between n words a lane, side by side, and each lane's 8 n bytes. */
     void (*gather)(uint64_t words[], const uint8_t *const in[], size_t n);
     void (*scatter)(uint8_t *const out[], const uint64_t words[], size_t n);

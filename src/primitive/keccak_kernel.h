@@ -122,6 +122,11 @@ static size_t absorb_same(uint64_t state[], size_t at, const uint64_t words[], s
     return absorb_words(state, at, words, len, 1);
 }
 
+static void pad(uint64_t state[], size_t at, uint8_t domain) {
+    xor_word(state, at / 8, lane_splat((uint64_t)domain << (8 * (at % 8))));
+    xor_word(state, KECCAK_RATE / 8 - 1, lane_splat(UINT64_C(1) << 63));
+}
+
 const struct keccak_kernel KERNEL_NAME(keccak) = {
     .type = LANE_TYPE,
     .lanes = LANES,
@@ -129,6 +134,7 @@ const struct keccak_kernel KERNEL_NAME(keccak) = {
     .begin = begin,
     .absorb = absorb,
     .absorb_same = absorb_same,
+    .pad = pad,
     .gather = words_gather,
     .scatter = words_scatter,
 };

@@ -33,22 +33,19 @@ void turboshake_init_same(struct turboshake *sponge, const struct keccak_kernel 
     kernel->begin(sponge->state, words, (len + 7) / 8);
 }
 
+void turboshake_fill_in(struct turboshake *sponge, size_t at, const uint8_t *const data[],
+                        size_t n) {
+    assert(at + 8 * n < KECCAK_RATE);
+    sponge->kernel->gather(sponge->input, data, n);
+    (void)sponge->kernel->absorb(sponge->state, at, sponge->input, 8 * n);
+}
+
 static uint64_t *word_of(struct turboshake *sponge, size_t byte, unsigned lane) {
     return &sponge->state[byte / 8 * sponge->kernel->lanes + lane];
 }
 
-static void xor_byte(struct turboshake *sponge, size_t at, unsigned lane, uint8_t byte) {
-    *word_of(sponge, at, lane) ^= (uint64_t)byte << (8 * (at % 8));
-}
-
 void turboshake_absorb_words(struct turboshake *sponge, const uint64_t words[], size_t len) {
     sponge->at = sponge->kernel->absorb(sponge->state, sponge->at, words, len);
-}
-
-void turboshake_absorb_padded(struct turboshake *sponge, const uint8_t *const data[], size_t len) {
-    assert(len <= TURBOSHAKE_STAGED);
-    sponge->kernel->gather(sponge->input, data, (len + 7) / 8);
-    turboshake_absorb_words(sponge, sponge->input, len);
 }
 
 void turboshake_absorb(struct turboshake *sponge, const uint8_t *const data[], size_t len) {
@@ -82,10 +79,7 @@ void turboshake_absorb_same(struct turboshake *sponge, const void *data, size_t 
 
 void turboshake_finish(struct turboshake *sponge, uint8_t domain) {
     assert(domain >= 0x01 && domain <= 0x7f);
-    for (unsigned lane = 0; lane < sponge->kernel->lanes; lane++) {
-        xor_byte(sponge, sponge->at, lane, domain);
-        xor_byte(sponge, TURBOSHAKE128_RATE - 1, lane, 0x80);
-    }
+    sponge->kernel->pad(sponge->state, sponge->at, domain);
     sponge->kernel->permute(sponge->state);
     sponge->at = 0;
 }

@@ -7,7 +7,7 @@
 
 #include "primitive/keccak.h"
 
-enum { TURBOSHAKE128_RATE = KECCAK_RATE, TURBOSHAKE_STAGED = 64 };
+enum { TURBOSHAKE128_RATE = KECCAK_RATE };
 
 /*
  * TurboSHAKE128 (RFC 9861, section 2) in every lane at once: the lanes absorb
@@ -23,7 +23,6 @@ struct turboshake {
     size_t at;
     _Alignas(64) uint64_t state[KECCAK_WORDS * SIMD_LANES_MAX];
     _Alignas(64) uint64_t input[KECCAK_RATE / 8 * SIMD_LANES_MAX]; /* on its way in */
-    _Alignas(64) uint8_t staged[SIMD_LANES_MAX][TURBOSHAKE_STAGED];
 };
 
 void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kernel);
@@ -31,11 +30,13 @@ void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kern
 void turboshake_init_same(struct turboshake *sponge, const struct keccak_kernel *kernel,
                           const void *data, size_t len);
 
+/* Fills in what turboshake_init_same() had as zeros: n words of each lane, from byte
+ * `at` of the rate on, in which they end. */
+void turboshake_fill_in(struct turboshake *sponge, size_t at, const uint8_t *const data[],
+                        size_t n);
+
 /* data[l] has `len` bytes for lane l. */
 void turboshake_absorb(struct turboshake *sponge, const uint8_t *const data[], size_t len);
-/* The same for up to TURBOSHAKE_STAGED bytes, filled up with zeros to whole words;
- * a caller that has to put them together can do so in `staged`. */
-void turboshake_absorb_padded(struct turboshake *sponge, const uint8_t *const data[], size_t len);
 /* `len` bytes a lane that stand side by side in words, as Keccak leaves them. */
 void turboshake_absorb_words(struct turboshake *sponge, const uint64_t words[], size_t len);
 /* The same bytes in every lane. */

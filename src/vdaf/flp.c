@@ -65,6 +65,8 @@ static void init_lengths(struct flp *flp) {
     flp->query_rand_len = 1 + (circuit->eval_len > 1 ? circuit->eval_len : 0);
     flp->proof_len = circuit->arity + flp->poly_len;
     flp->verifier_len = 2 + circuit->arity;
+    flp->single = circuit->gadget == &flp_gadget_range_checks && circuit->calls == 1 &&
+                  circuit->chunk == 1 && circuit->joint_rand_len == 0 && circuit->eval_len == 1;
 }
 
 struct status flp_init(struct flp *flp, const struct circuit *circuit,
@@ -200,6 +202,10 @@ lane_mask flp_query(const struct flp *flp, struct flp_work *work, const uint64_t
     _Alignas(64) uint64_t inv_shares[FIELD_LIMBS_MAX * SIMD_LANES_MAX];
     field->splat(inv_shares, flp->inv_shares);
     const struct flp_eval eval = {meas, field_at_const(field, poly, 2), 2, inv_shares};
+    if (flp->single) {
+        flp->circuit.eval(flp, &eval, verifier);
+        return field->query_single(wires, meas, proof, query_rand, flp->half, flp->roots);
+    }
     reduce_outputs(flp, work, &eval, query_rand, verifier);
     field->lagrange(work->weights, work->odd_weights, work->t_power, work->t, flp->scale,
                     flp->roots, flp->wire_len);

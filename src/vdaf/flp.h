@@ -75,6 +75,7 @@ struct flp {
     size_t wire_len; /* p */
     size_t poly_len; /* of the gadget polynomial; 2p or 2p - 1 */
     size_t prove_rand_len, query_rand_len, proof_len, verifier_len;
+    bool single; /* so small that field->query_single() does it */
     field_value inv_shares;
     /* Constants. */
     uint64_t *roots; /* 2p powers of a 2p-th root of unity */

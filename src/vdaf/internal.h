@@ -2,6 +2,8 @@
 #ifndef MOIETY_VDAF_INTERNAL_H
 #define MOIETY_VDAF_INTERNAL_H
 
+#include <assert.h>
+
 #include "primitive/kernels.h"
 #include "vdaf/flp.h"
 #include "vdaf/type.h"
@@ -31,14 +33,16 @@ struct verify_outputs {
     struct verify_outputs *older;
     uint64_t *vector; /* may hold anything in lanes that aren't used */
     unsigned used;
-    size_t report[SIMD_LANES_MAX]; /* which one is in a lane */
+    uint32_t report[SIMD_LANES_MAX]; /* which one is in a lane */
 };
 
-/* One report in a batch. Spans borrow the batch's arena. */
+/* One report in a batch, as small as can be: where proofs are short, writing it
+ * takes a good part of the time. Spans borrow the batch's arena. */
 struct verify_report {
-    enum status_code verdict;
-    enum verify_state state;
-    unsigned round;
+    enum status_code verdict : 8;
+    enum verify_state state : 8;
+    unsigned round : 8;
+    unsigned lane : 8;
     struct span ctx;
     struct span share;    /* the aggregator's verifier share of this round */
     struct span outbound;
@@ -46,25 +50,29 @@ struct verify_report {
      * the output share is, or will be once the report is finished. */
     uint8_t *verify_state;
     struct verify_outputs *outputs;
-    unsigned lane;
 };
 
 struct verify_batch {
     const struct vdaf *vdaf;
     unsigned aggregator_id;
     struct span agg_param;
-    size_t count;
-    struct verify_report *reports;
+    size_t count; /* below 2^32 */
     struct verify_outputs *outputs; /* the newest */
     struct arena arena;
+    struct verify_report reports[]; /* nothing secret in them, unlike in the arena */
 };
 
 /* Room for more output shares, of flp_output_room() elements; its vector is for
  * the caller to fill. */
 struct status verify_outputs_new(struct verify_batch *batch, struct verify_outputs **out);
 /* Gives the next lane to a report. */
-void verify_outputs_assign(struct verify_batch *batch, struct verify_outputs *outputs,
-                           size_t report);
+static inline void verify_outputs_assign(struct verify_batch *batch,
+                                         struct verify_outputs *outputs, size_t report) {
+    assert(outputs->used < batch->vdaf->kernels->lanes);
+    batch->reports[report].outputs = outputs;
+    batch->reports[report].lane = outputs->used;
+    outputs->report[outputs->used++] = (uint32_t)report;
+}
 /* One report's output share: to its encoding, and from it into a lane of its
  * own; the encoding is canonical. */
 void verify_outputs_encode(const struct verify_batch *batch, size_t report, uint8_t encoded[]);
@@ -105,9 +113,13 @@ struct lane_group {
 };
 
 struct lane_item {
-    size_t index;
-    size_t ctx_len;
+    uint32_t index;
+    uint32_t ctx_len;
 };
+/* Room for `count` of them, to be written before they are read; or NULL. */
+static inline struct lane_item *lane_items_new(struct arena *arena, size_t count) {
+    return count > UINT32_MAX ? NULL : arena_reserve(arena, count, sizeof(struct lane_item));
+}
 
 /* The next group of items from *at on, which moves behind it; false at the
  * end. */

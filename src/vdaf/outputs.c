@@ -1,32 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <assert.h>
-
 #include "primitive/little_endian.h"
 #include "vdaf/internal.h"
 
 struct status verify_outputs_new(struct verify_batch *batch, struct verify_outputs **out) {
     const struct flp *flp = &batch->vdaf->flp;
-    struct verify_outputs *outputs = ARENA_NEW(&batch->arena, struct verify_outputs);
-    if (outputs == NULL) {
-        return FAIL(NO_MEMORY);
-    }
-    outputs->vector = arena_reserve(&batch->arena, flp_output_room(flp) * flp->field->words,
-                                    sizeof(uint64_t));
-    if (outputs->vector == NULL) {
+    struct verify_outputs *outputs = arena_reserve(&batch->arena, 1, sizeof(*outputs));
+    uint64_t *vector = arena_reserve(&batch->arena, flp_output_room(flp) * flp->field->words,
+                                     sizeof(uint64_t));
+    if (outputs == NULL || vector == NULL) {
         return FAIL(NO_MEMORY);
     }
     outputs->older = batch->outputs;
+    outputs->vector = vector;
+    outputs->used = 0;
     batch->outputs = outputs;
     *out = outputs;
     return OK;
-}
-
-void verify_outputs_assign(struct verify_batch *batch, struct verify_outputs *outputs,
-                           size_t report) {
-    assert(outputs->used < batch->vdaf->kernels->lanes);
-    batch->reports[report].outputs = outputs;
-    batch->reports[report].lane = outputs->used;
-    outputs->report[outputs->used++] = report;
 }
 
 /* An element's words are those of its encoding, so that only lanes have to be

@@ -175,7 +175,7 @@ done:
 static struct status end_round(struct verify_batch *batch, struct step *step, size_t i) {
     struct verify_report *report = &batch->reports[i];
     const struct vdaf_scheme *scheme = batch->vdaf->type->scheme;
-    const bool last = report->round + 1 == scheme->rounds;
+    const bool last = report->round + 1U == scheme->rounds;
     if (step->inbound[i].type != (last ? MESSAGE_FINISH : MESSAGE_CONTINUE)) {
         verify_batch_refuse(batch, i, STATUS_INVALID_MESSAGE);
         return OK;

@@ -225,13 +225,13 @@ struct status prio3_shard(const struct vdaf *vdaf, const struct shard_input inpu
     uint64_t *helper, *values[SIMD_LANES_MAX];
     struct status status;
     TRY_GOTO(status, allocate_scratch(&work, &group, &helper, values), done);
-    struct lane_item *items = ARENA_ARRAY(&work.arena, struct lane_item, count);
+    struct lane_item *items = lane_items_new(&work.arena, count);
     if (items == NULL) {
         status = FAIL(NO_MEMORY);
         goto done;
     }
     for (size_t i = 0; i < count; i++) {
-        items[i] = (struct lane_item){i, inputs[i].ctx.len};
+        items[i] = (struct lane_item){(uint32_t)i, (uint32_t)inputs[i].ctx.len};
     }
     for (size_t at = 0; lane_group_next(vdaf->kernels, items, count, &at, &lanes);) {
         TRY_GOTO(status, prepare_group(&work, &lanes, inputs, arena, &group, outputs), done);

@@ -184,7 +184,7 @@ struct status prio3_verify_init(struct verify_batch *batch, const struct verify_
     struct prio3_work work;
     TRY(prio3_work_init(&work, vdaf, vdaf->flp.circuit.truncate != NULL));
     struct status status = OK;
-    struct lane_item *items = ARENA_ARRAY(&work.arena, struct lane_item, batch->count);
+    struct lane_item *items = lane_items_new(&work.arena, batch->count);
     const struct input_lengths lengths = input_lengths(vdaf, batch->aggregator_id);
     size_t count = 0;
     for (size_t i = 0; i < batch->count && items != NULL; i++) {
@@ -192,7 +192,7 @@ struct status prio3_verify_init(struct verify_batch *batch, const struct verify_
         if (fault != STATUS_OK) {
             verify_batch_refuse(batch, i, fault);
         } else if (batch->reports[i].verdict == STATUS_OK) {
-            items[count++] = (struct lane_item){i, inputs[i].ctx.len};
+            items[count++] = (struct lane_item){(uint32_t)i, (uint32_t)inputs[i].ctx.len};
         }
     }
     struct lane_group group;
@@ -298,7 +298,7 @@ struct status prio3_shares_to_message(const struct vdaf *vdaf, struct span agg_p
     struct prio3_work work;
     TRY(prio3_work_init(&work, vdaf, false));
     struct status status = OK;
-    struct lane_item *items = ARENA_ARRAY(&work.arena, struct lane_item, count);
+    struct lane_item *items = lane_items_new(&work.arena, count);
     const size_t size = prio3_encoded_verifiers_size(vdaf) + prio3_joint_rand_size(vdaf);
     size_t eligible = 0;
     for (size_t i = 0; i < count && items != NULL; i++) {
@@ -307,7 +307,7 @@ struct status prio3_shares_to_message(const struct vdaf *vdaf, struct span agg_p
             verdicts[i] = check_shares(vdaf, ctx[i], size, shares + i * vdaf->shares);
         }
         if (verdicts[i] == STATUS_OK) {
-            items[eligible++] = (struct lane_item){i, ctx[i].len};
+            items[eligible++] = (struct lane_item){(uint32_t)i, (uint32_t)ctx[i].len};
         }
     }
     struct lane_group group;

@@ -6,25 +6,28 @@
 
 #include "vdaf/internal.h"
 
+static_assert(STATUS_OK == 0 && VERIFY_CONTINUED == 0);
+
 struct status verify_batch_new(const struct vdaf *vdaf, unsigned aggregator_id,
                                struct span agg_param, size_t count, struct verify_batch **out) {
     assert(aggregator_id < vdaf_shares(vdaf));
     TRY(vdaf_check_agg_param(vdaf, agg_param));
-    struct verify_batch *batch = calloc(1, sizeof(*batch));
+    struct verify_batch *batch;
+    size_t size;
+    if (count > UINT32_MAX || __builtin_mul_overflow(count, sizeof(batch->reports[0]), &size) ||
+        __builtin_add_overflow(size, sizeof(*batch), &size)) {
+        return FAIL(NO_MEMORY);
+    }
+    batch = calloc(1, size); /* with all reports in good standing, at the start */
     if (batch == NULL) {
         return FAIL(NO_MEMORY);
     }
     batch->vdaf = vdaf;
     batch->aggregator_id = aggregator_id;
     batch->count = count;
-    batch->reports = ARENA_ARRAY(&batch->arena, struct verify_report, count);
-    if (batch->reports == NULL ||
-        !status_ok(arena_copy(&batch->arena, agg_param, &batch->agg_param))) {
+    if (!status_ok(arena_copy(&batch->arena, agg_param, &batch->agg_param))) {
         verify_batch_free(batch);
         return FAIL(NO_MEMORY);
-    }
-    for (size_t i = 0; i < count; i++) {
-        batch->reports[i].state = VERIFY_CONTINUED;
     }
     *out = batch;
     return OK;

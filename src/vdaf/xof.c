@@ -17,55 +17,63 @@ static bool same_ctx(const struct kernels *kernels, const struct xof_input *inpu
     return true;
 }
 
-/* Starts the sponge with what comes before the seed: the tag, in one piece if the
- * context is the same in all lanes, and the seed's length. */
-static void absorb_tag(struct turboshake *sponge, const struct kernels *kernels,
-                       const struct xof_input *input) {
-    enum { HEAD = 2 + XOF_PREFIX_SIZE };
+/* The tag, as far as all lanes share it, from its length on; gives its bytes. */
+enum { TAG_HEAD = 2 + XOF_PREFIX_SIZE };
+static size_t write_tag_head(const struct xof_input *input, uint8_t tag[TAG_HEAD]) {
     const size_t dst_len = input->prefix_len + input->ctx_len;
-    uint8_t tag[KECCAK_RATE - 1];
-    size_t len = 2 + input->prefix_len;
     tag[0] = (uint8_t)dst_len;
     tag[1] = (uint8_t)(dst_len >> 8);
     memcpy(tag + 2, input->prefix, XOF_PREFIX_SIZE);
-    const bool same = same_ctx(kernels, input);
-    if (same && input->ctx_len < sizeof(tag) - HEAD) {
-        if (input->ctx_len > 0) { /* else there may be no bytes to point to */
-            memcpy(tag + len, input->ctx[0], input->ctx_len);
-        }
-        len += input->ctx_len;
-        tag[len++] = XOF_SEED_SIZE;
-        turboshake_init_same(sponge, kernels->keccak, tag, len);
-        return;
-    }
+    return 2 + input->prefix_len;
+}
+
+/* Of any length, with a context for each lane: piece by piece. */
+static void start_long(struct turboshake *sponge, const struct kernels *kernels,
+                       const struct xof_input *input) {
+    uint8_t tag[TAG_HEAD];
+    const uint8_t seed_len = XOF_SEED_SIZE;
+    const size_t len = write_tag_head(input, tag);
     turboshake_init_same(sponge, kernels->keccak, tag, len);
-    if (same) {
-        turboshake_absorb_same(sponge, input->ctx[0], input->ctx_len);
-    } else {
-        turboshake_absorb(sponge, input->ctx, input->ctx_len);
+    turboshake_absorb(sponge, input->ctx, input->ctx_len);
+    turboshake_absorb_same(sponge, &seed_len, 1);
+    turboshake_absorb(sponge, input->seed, XOF_SEED_SIZE);
+    turboshake_absorb_same(sponge, input->binder, input->binder_len);
+    if (input->nonce != NULL) {
+        turboshake_absorb(sponge, input->nonce, XOF_NONCE_SIZE);
     }
-    tag[0] = XOF_SEED_SIZE;
-    turboshake_absorb_same(sponge, tag, 1);
+}
+
+/* All within one block, which is the same in every lane but for seed and nonce:
+ * as reports of a task have it. */
+static void start_short(struct turboshake *sponge, const struct kernels *kernels,
+                        const struct xof_input *input, size_t len) {
+    uint8_t block[KECCAK_RATE] = {0};
+    size_t seed_at = write_tag_head(input, block);
+    if (input->ctx_len > 0) { /* else there may be no bytes to point to */
+        memcpy(block + seed_at, input->ctx[0], input->ctx_len);
+    }
+    seed_at += input->ctx_len;
+    block[seed_at++] = XOF_SEED_SIZE;
+    for (size_t i = 0; i < input->binder_len; i++) { /* one or two */
+        block[seed_at + XOF_SEED_SIZE + i] = input->binder[i];
+    }
+    turboshake_init_same(sponge, kernels->keccak, block, len);
+    turboshake_fill_in(sponge, seed_at, input->seed, XOF_SEED_SIZE / 8);
+    if (input->nonce != NULL) {
+        turboshake_fill_in(sponge, seed_at + XOF_SEED_SIZE + input->binder_len, input->nonce,
+                           XOF_NONCE_SIZE / 8);
+    }
 }
 
 void xof_start(struct turboshake *sponge, const struct kernels *kernels,
                const struct xof_input *input) {
-    absorb_tag(sponge, kernels, input);
-    const bool nonces = input->nonce != NULL;
-    const size_t len = XOF_SEED_SIZE + input->binder_len + (nonces ? XOF_NONCE_SIZE : 0);
-    const uint8_t *at[SIMD_LANES_MAX];
-    for (unsigned lane = 0; lane < kernels->lanes; lane++) {
-        uint8_t *staged = sponge->staged[lane];
-        at[lane] = staged;
-        memcpy(staged, input->seed[lane], XOF_SEED_SIZE);
-        memset(staged + XOF_SEED_SIZE, 0, TURBOSHAKE_STAGED - XOF_SEED_SIZE);
-        memcpy(staged + XOF_SEED_SIZE, input->binder, XOF_BINDER_MAX);
-        if (nonces) {
-            memcpy(staged + XOF_SEED_SIZE + input->binder_len, input->nonce[lane],
-                   XOF_NONCE_SIZE);
-        }
+    const size_t len = 2 + input->prefix_len + input->ctx_len + 1 + XOF_SEED_SIZE +
+                       input->binder_len + (input->nonce == NULL ? 0 : XOF_NONCE_SIZE);
+    if (len < KECCAK_RATE && same_ctx(kernels, input)) {
+        start_short(sponge, kernels, input, len);
+    } else {
+        start_long(sponge, kernels, input);
     }
-    turboshake_absorb_padded(sponge, at, len);
 }
 
 void xof_derive_seed(struct turboshake *sponge, uint8_t *const out[]) {

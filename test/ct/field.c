@@ -81,6 +81,8 @@ static void run_polynomials(const struct field_kernel *field) {
     in.rand = NULL;
     field->wires(out, &in);
     check(field, 2 * CHUNK);
+    (void)field->query_single(out, a, b, a, constants, constants);
+    check(field, 3);
 }
 
 /* decode() and sample() reveal what they return, by the branch that is listed in
