@@ -83,14 +83,27 @@ static bool copy_part(char *out, size_t max, const char *url, const struct http_
     return true;
 }
 
+/* Printable ASCII alone: whatever ends a line or a word would split the request. */
+static bool is_plain(const char *location) {
+    for (; *location != '\0'; location++) {
+        if (*location <= ' ' || *location >= 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool http_target_follow(struct http_target *target, const char *location, struct http_ports ports) {
     struct http_parser_url parts;
     char scheme[8];
     char query[HTTP_LOCATION_MAX];
+    if (!is_plain(location)) {
+        return false;
+    }
     if (location[0] == '/' && location[1] != '/') {
         snprintf(target->path, sizeof target->path, "%s", location);
         target->path[strcspn(target->path, "#")] = '\0';
-        return strpbrk(target->path, " \t") == NULL;
+        return true;
     }
     http_parser_url_init(&parts);
     if (http_parser_parse_url(location, strlen(location), 0, &parts) != 0 ||

@@ -103,3 +103,16 @@ Test(fuzz, http_answers) {
                                 "Location: /elsewhere\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
                 ROUNDS, check_answer);
 }
+
+/* Found by libFuzzer: a path with a line's end in it. */
+Test(fuzz, redirects_split_no_request) {
+    static const char *const bad[] = {"/\r", "/a\nb", "/a b", "/\xc3\xa9", "http://b.example/\t",
+                                      "http://b.example\r/"};
+    struct http_target target = {.port = 80};
+    const struct http_ports ports = {8080, 8443};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        cr_expect(!http_target_follow(&target, bad[i], ports), "%zu", i);
+    }
+    cr_expect(http_target_follow(&target, "/a?b", ports));
+    cr_expect_str_eq(target.path, "/a?b");
+}
