@@ -86,7 +86,7 @@ static struct status refuse(const char **reason, const char *text) {
 
 /* Adds common names, which old clients still set, as identifiers. */
 static struct status add_common_names(const REQUEST *request, struct arena *arena,
-                                      struct csr *csr) {
+                                      struct csr *csr, const char **reason) {
     const X509_NAME *subject = request->info->subject;
     for (int at = -1; (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0;) {
         const ASN1_STRING *text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
@@ -102,6 +102,9 @@ static struct status add_common_names(const REQUEST *request, struct arena *aren
             return FAIL(NO_MEMORY);
         }
         TRY(identifier_parse(copy, arena, &identifier));
+        if (identifier.type == IDENTIFIER_IP) { /* RFC 8738 section 3: in the SAN alone */
+            return refuse(reason, "CSR contains IP address in Common Name");
+        }
         bool known = false;
         for (size_t i = 0; i < csr->identifier_count; i++) {
             known = known || identifier_equal(&csr->identifiers[i], &identifier);
@@ -118,6 +121,7 @@ static struct status read_names(const REQUEST *request, const STACK_OF(X509_EXTE
     GENERAL_NAMES *names = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
     struct acme_identifier *found = NULL;
     size_t count = 0;
+    const char *why = "a name in it is neither a DNS name nor an address";
     struct status status = identifiers_of_names(names, arena, &found, &count);
     GENERAL_NAMES_free(names);
     csr->identifiers = ARENA_ARRAY(arena, struct acme_identifier, IDENTIFIERS_MAX);
@@ -127,12 +131,10 @@ static struct status read_names(const REQUEST *request, const STACK_OF(X509_EXTE
     if (status_ok(status)) {
         memcpy(csr->identifiers, found, count * sizeof(*found));
         csr->identifier_count = count;
-        status = add_common_names(request, arena, csr);
+        status = add_common_names(request, arena, csr, &why);
     }
     if (!status_ok(status)) {
-        return status.code == STATUS_NO_MEMORY
-                   ? status
-                   : refuse(reason, "a name in it is neither a DNS name nor an address");
+        return status.code == STATUS_NO_MEMORY ? status : refuse(reason, why);
     }
     return csr->identifier_count > 0 ? OK : refuse(reason, "it names nothing");
 }

@@ -35,6 +35,17 @@ struct status json_text_copy(const json_t *object, const char *name, struct aren
     return OK;
 }
 
+void json_drop_nulls(json_t *object) {
+    const char *name;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(object, next, name, value) {
+        if (json_is_null(value)) {
+            json_object_del(object, name);
+        }
+    }
+}
+
 bool json_put(json_t *object, const char *name, json_t *value) {
     return json_object_set_new(object, name, value) == 0;
 }

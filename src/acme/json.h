@@ -24,6 +24,10 @@ const char *json_text(const json_t *object, const char *name);
 struct status json_text_copy(const json_t *object, const char *name, struct arena *arena,
                         const char **out);
 
+/* Removes an object's members that are null, which is how some clients write those
+ * that they leave out. NULL is allowed. */
+void json_drop_nulls(json_t *object);
+
 /* Sets a member, and takes `value` whether it succeeds or not; false if memory
  * is short, or if `value` is NULL, which is what could not be made. */
 bool json_put(json_t *object, const char *name, json_t *value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "acme/problem.h"
+#include "acme/jws.h"
 
 #define URN "urn:ietf:params:acme:error:"
 
@@ -54,6 +54,20 @@ static bool put_subproblems(json_t *object, const struct acme_problem *problem) 
     return json_put(object, "subproblems", list);
 }
 
+/* What is acceptable has to be said (RFC 8555 section 6.2). */
+static bool put_algorithms(json_t *object, const struct acme_problem *problem) {
+    if (problem->error != ACME_BAD_SIGNATURE_ALGORITHM) {
+        return true;
+    }
+    json_t *list = json_array();
+    bool good = list != NULL;
+    for (int algorithm = JWS_ES256; good && algorithm < JWS_HS256; algorithm++) {
+        good = json_array_append_new(
+                   list, json_string(jws_algorithm_name((enum jws_algorithm)algorithm))) == 0;
+    }
+    return json_put(object, "algorithms", list) && good;
+}
+
 json_t *acme_problem_json(const struct acme_problem *problem) {
     const struct row *row = &rows[problem->error];
     const char *detail = problem->detail != NULL ? problem->detail : row->text;
@@ -69,7 +83,7 @@ json_t *acme_problem_json(const struct acme_problem *problem) {
         put_text(object, "instance", problem->instance) &&
         (problem->identifier == NULL ||
          json_put(object, "identifier", identifier_json(problem->identifier))) &&
-        put_subproblems(object, problem);
+        put_algorithms(object, problem) && put_subproblems(object, problem);
     if (!good) {
         json_decref(object);
         return NULL;

@@ -262,5 +262,11 @@ Test(jose, problems_are_read_as_they_were_written) {
     cr_assert_eq(read.error, ACME_NONE);
     cr_assert_eq(read.subproblem_count, 1);
     json_decref(object);
+    /* RFC 8555 section 6.2: it says which algorithms would do. */
+    object = acme_problem_json(&(struct acme_problem){.error = ACME_BAD_SIGNATURE_ALGORITHM});
+    const json_t *algorithms = json_object_get(object, "algorithms");
+    cr_assert_eq(json_array_size(algorithms), 4);
+    cr_assert_str_eq(json_string_value(json_array_get(algorithms, 0)), "ES256");
+    json_decref(object);
     arena_release(&arena);
 }

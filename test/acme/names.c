@@ -102,24 +102,38 @@ Test(names, of_a_broken_request_are_not_believed) {
     EVP_PKEY_free(key);
 }
 
-Test(names, in_the_subject_count_once) {
+static struct status read_with_common_name(const char *name, struct csr *csr,
+                                           const char **reason) {
     EVP_PKEY *key = NULL;
-    struct csr csr;
-    const char *reason = "";
     cr_assert(status_ok(key_new(KEY_P256, &key)));
     X509_REQ *request = X509_REQ_new();
     X509_NAME *subject = X509_REQ_get_subject_name(request);
-    cr_assert_eq(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                                            (const uint8_t *)"A.example", -1, -1, 0), 1);
+    cr_assert_eq(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const uint8_t *)name, -1,
+                                            -1, 0), 1);
     X509_REQ_set_pubkey(request, key);
     cr_assert_gt(X509_REQ_sign(request, key, EVP_sha256()), 0);
     uint8_t *der = NULL;
     const int len = i2d_X509_REQ(request, &der);
-    cr_assert(status_ok(csr_read(span_of(der, (size_t)len), &arena, &csr, &reason)), "%s", reason);
-    cr_assert_eq(csr.identifier_count, 1);
-    cr_assert_str_eq(csr.identifiers[0].value, "a.example");
-    csr_release(&csr);
+    struct status status = csr_read(span_of(der, (size_t)len), &arena, csr, reason);
     OPENSSL_free(der);
     X509_REQ_free(request);
     EVP_PKEY_free(key);
+    return status;
+}
+
+Test(names, in_the_subject_count_once) {
+    struct csr csr;
+    const char *reason = "";
+    cr_assert(status_ok(read_with_common_name("A.example", &csr, &reason)), "%s", reason);
+    cr_assert_eq(csr.identifier_count, 1);
+    cr_assert_str_eq(csr.identifiers[0].value, "a.example");
+    csr_release(&csr);
+}
+
+/* RFC 8738 section 3. */
+Test(names, that_are_addresses_are_none_of_the_subjects) {
+    struct csr csr;
+    const char *reason = "";
+    cr_assert_eq(read_with_common_name("192.0.2.1", &csr, &reason).code, STATUS_INVALID_MESSAGE);
+    cr_assert_str_eq(reason, "CSR contains IP address in Common Name");
 }

@@ -109,7 +109,7 @@ static struct status make_account(struct ca_exchange *x, const char *thumbprint)
     }
     if (x->ca->options->terms_of_service != NULL &&
         !json_is_true(json_object_get(x->payload, "termsOfServiceAgreed"))) {
-        return ca_fail(x, ACME_USER_ACTION_REQUIRED, "the terms of service must be agreed to");
+        return ca_fail(x, ACME_USER_ACTION_REQUIRED, "you must agree to terms of service");
     }
     TRY(external_account_read(x, &addition.kid, &account.profiles, &account.eab));
     TRY(ca_id_new(&account.id));

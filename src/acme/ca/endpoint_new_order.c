@@ -22,14 +22,15 @@ struct placement {
 /* Why no order is taken for this identifier; NONE if one is. */
 static enum acme_error judge(struct placement *p, const json_t *object,
                              struct acme_identifier *out, const char **detail) {
+    out->value = NULL;
     struct status status = identifier_read(object, p->x->arena, out);
     if (status.code == STATUS_UNSUPPORTED_ALGORITHM) {
         *detail = "identifiers are of type dns or ip";
         return ACME_UNSUPPORTED_IDENTIFIER;
     }
     if (!status_ok(status)) {
-        *detail = "the identifier is malformed";
-        return ACME_MALFORMED;
+        *detail = "Domain name contains an invalid character, or the identifier is malformed";
+        return ACME_REJECTED_IDENTIFIER;
     }
     if (!ca_policy_allows(&p->x->ca->options->policy, out)) {
         *detail = "this CA issues nothing for this identifier";
@@ -44,11 +45,12 @@ static struct status refuse(struct ca_exchange *x, struct acme_problem problems[
     for (size_t i = 1; i < count; i++) {
         error = problems[i].error == error ? error : ACME_COMPOUND;
     }
-    struct status status = ca_fail(x, error, "%s", problems[0].detail);
-    if (error != ACME_MALFORMED) {
-        x->problem.subproblems = problems;
-        x->problem.subproblem_count = count;
-    }
+    struct status status =
+        count == 1 ? ca_fail(x, error, "%s", problems[0].detail)
+                   : ca_fail(x, error, "%s (and %zu more problem%s: see the subproblems)",
+                             problems[0].detail, count - 1, count == 2 ? "" : "s");
+    x->problem.subproblems = problems;
+    x->problem.subproblem_count = count;
     return status;
 }
 
@@ -57,8 +59,11 @@ static struct status read_identifiers(struct placement *p) {
     const json_t *list = json_object_get(x->payload, "identifiers");
     size_t listed = json_array_size(list);
     size_t wrong = 0;
-    if (listed == 0 || listed > IDENTIFIERS_MAX) {
-        return ca_fail(x, ACME_MALFORMED, "identifiers must be an array of 1 to %d",
+    if (listed == 0) {
+        return ca_fail(x, ACME_MALFORMED, "identifiers must be an array, and not an empty one");
+    }
+    if (listed > IDENTIFIERS_MAX) {
+        return ca_fail(x, ACME_MALFORMED, "Order cannot contain more than %d identifiers",
                        IDENTIFIERS_MAX);
     }
     struct acme_problem *problems = ARENA_ARRAY(x->arena, struct acme_problem, listed);
@@ -76,7 +81,7 @@ static struct status read_identifiers(struct placement *p) {
             rejected[i] = *read;
             problems[wrong++] = (struct acme_problem){
                 .error = error, .http = acme_error_http(error), .detail = detail,
-                .identifier = error == ACME_REJECTED_IDENTIFIER ? &rejected[i] : NULL};
+                .identifier = read->value != NULL ? &rejected[i] : NULL};
             continue;
         }
         for (size_t k = 0; k < p->count; k++) {
@@ -107,6 +112,9 @@ bool ca_profile_listed(const char *list, const char *name) {
 static struct status choose_profile(struct placement *p) {
     const struct ca_options *o = p->x->ca->options;
     const char *wanted = json_text(p->x->payload, "profile");
+    if (wanted == NULL) { /* as eggsampler/acme 3 writes it, for servers that don't mind */
+        wanted = json_text(p->x->payload, "Profile");
+    }
     for (size_t i = 0; i < o->profile_count; i++) {
         bool allowed = ca_profile_listed(p->x->account.profiles, o->profiles[i].name);
         if (allowed && (wanted == NULL || strcmp(wanted, o->profiles[i].name) == 0)) {
@@ -159,7 +167,10 @@ static struct status authorize(struct store_tx *tx, struct placement *p,
     struct ca_authorization found;
     struct status status = ca_authorization_find(tx, x->arena, &x->account.id, &base, wildcard,
                                                  x->now + SLACK_S, &found);
-    if (status_ok(status) && x->ca->options->authorization_lifetime_s > 0) {
+    /* Whoever removes the record of dns-persist-01 takes the permission back, so that is
+     * looked at for each order. */
+    if (status_ok(status) && x->ca->options->authorization_lifetime_s > 0 &&
+        found.challenge != CHALLENGE_DNS_PERSIST_01) {
         *out = found.id;
         return OK;
     }
@@ -207,7 +218,7 @@ static struct status take_replaced(struct store_tx *tx, struct placement *p) {
     }
     status = ca_certificate_replace(tx, p->replaced, &p->view.order.id);
     return status.code == STATUS_CONFLICT
-               ? ca_fail(p->x, ACME_ALREADY_REPLACED, "another order replaces that certificate")
+               ? ca_fail(p->x, ACME_ALREADY_REPLACED, "that certificate already has a replacement order")
                : status;
 }
 

@@ -176,14 +176,14 @@ static struct status key_look_up(struct store_tx *tx, void *argument) {
 static struct status check_key(struct ca_exchange *x, struct finalization *f) {
     char why[200];
     if (!ca_key_good(f->csr.key, why)) {
-        return ca_fail(x, ACME_BAD_PUBLIC_KEY, "%s", why);
+        return ca_fail(x, ACME_BAD_CSR, "%s", why);
     }
     if (EVP_PKEY_eq(f->csr.key, x->account_key) == 1) {
         return ca_fail(x, ACME_BAD_CSR, "the certificate's key must not be the account's");
     }
     SHA256(f->csr.key_der.data, f->csr.key_der.len, f->key_digest);
     TRY(ca_db_read(x->ca->db, key_look_up, f));
-    return f->blocked ? ca_fail(x, ACME_BAD_PUBLIC_KEY, "this key was reported as compromised")
+    return f->blocked ? ca_fail(x, ACME_BAD_CSR, "this key was reported as compromised")
                       : OK;
 }
 
@@ -201,6 +201,7 @@ static struct status check_csr(struct ca_exchange *x, struct finalization *f) {
         return ca_fail(x, ACME_BAD_CSR, "%s", reason);
     }
     TRY(status);
+    TRY(check_key(x, f));
     TRY(ca_order_identifiers(&f->lookup->view.order, x->arena, &ordered, &count));
     if (!identifiers_equal(f->csr.identifiers, f->csr.identifier_count, ordered, count)) {
         return ca_fail(x, ACME_BAD_CSR, "its names are not those of the order");
@@ -208,7 +209,7 @@ static struct status check_csr(struct ca_exchange *x, struct finalization *f) {
     if (f->csr.must_staple) {
         return ca_fail(x, ACME_BAD_CSR, "must-staple needs OCSP, which this CA doesn't offer");
     }
-    return check_key(x, f);
+    return OK;
 }
 
 /* The certificate, the log and the order in one transaction: nobody gets what is

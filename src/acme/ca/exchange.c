@@ -22,6 +22,15 @@ void ca_answer_fields(struct ca *ca, struct http_request *request) {
         http_request_add_reply_header(request, "Link", span_of_string(ca->index_link)));
     (void)!status_ok(
         http_request_add_reply_header(request, "Cache-Control", SPAN_OF_LITERAL("no-store")));
+    /* Clients in browsers, which ask whether they may: requests are signed, and nothing
+     * here goes by cookies. */
+    if (http_request_header_count(request, "Origin") > 0) {
+        (void)!status_ok(http_request_add_reply_header(request, "Access-Control-Allow-Origin",
+                                                       SPAN_OF_LITERAL("*")));
+        (void)!status_ok(http_request_add_reply_header(
+            request, "Access-Control-Expose-Headers",
+            SPAN_OF_LITERAL("Link, Location, Replay-Nonce, Retry-After")));
+    }
 }
 
 struct status ca_fail(struct ca_exchange *x, enum acme_error error, const char *format, ...) {
@@ -201,9 +210,11 @@ static struct status read_payload(struct ca_exchange *x) {
     if (!empty && x->endpoint->get) {
         return ca_fail(x, ACME_MALFORMED, "this resource is read by POST-as-GET: no payload");
     }
-    return empty || status_ok(json_parse(x->jws.payload, &x->payload))
-               ? OK
-               : ca_fail(x, ACME_MALFORMED, "the payload is not a JSON object");
+    if (!empty && !status_ok(json_parse(x->jws.payload, &x->payload))) {
+        return ca_fail(x, ACME_MALFORMED, "the payload is not a JSON object");
+    }
+    json_drop_nulls(x->payload);
+    return OK;
 }
 
 static struct status read_request(struct ca_exchange *x) {

@@ -113,7 +113,7 @@ static bool modulus_good(const BIGNUM *n, char text[200]) {
         return bad(text, "the RSA modulus has the structure of CVE-2017-15361 (ROCA)");
     }
     if (has_close_factors(n)) {
-        return bad(text, "the RSA modulus has two factors that are close to each other");
+        return bad(text, "key generated with factors too close together (Fermat)");
     }
     return true;
 }

@@ -48,16 +48,19 @@ struct window {
     int64_t start, end;
 };
 
-/* From two thirds of the lifetime on, for a twelfth of it: clients choose a moment
- * in it at random, so that renewals of what was issued at once don't come at
- * once. For a revoked one it is over. */
+/* At two thirds of the lifetime, at half of one below ten days, and a hundredth of it to
+ * either side: clients choose a moment in it at random, so that renewals of what was
+ * issued at once don't come at once. For a revoked one it is over. */
 static struct window window_of(const struct ca_certificate *c) {
-    int64_t lifetime = c->not_after - c->not_before + 1;
+    const struct ca_profile whole = {.lifetime_s = (uint32_t)(c->not_after - c->not_before + 1)};
+    int64_t issued = c->not_before + ca_profile_backdate_s(&whole);
+    int64_t lifetime = c->not_after - issued + 1;
+    int64_t middle = lifetime < 10 * CA_DAY ? lifetime / 2 : lifetime * 2 / 3;
+    int64_t spread = lifetime / 100 + 1;
     if (c->revoked != 0) {
         return (struct window){c->revoked - 2 * CA_HOUR, c->revoked - CA_HOUR};
     }
-    int64_t start = c->not_before + lifetime * 2 / 3;
-    return (struct window){start, start + lifetime / 12};
+    return (struct window){issued + middle - spread, issued + middle + spread};
 }
 
 static struct status renewal(struct ca_exchange *x) {

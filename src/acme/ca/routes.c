@@ -37,6 +37,13 @@ static void serve_new_nonce(void *context, struct http_request *request) {
     http_reply(request, &response);
 }
 
+/* Whether it runs at all. */
+static void serve_health(void *context, struct http_request *request) {
+    const struct http_response response = {.status = 200, .body = SPAN_OF_LITERAL("ok\n")};
+    (void)context;
+    http_reply(request, &response);
+}
+
 enum { BODY_MAX = 128 * 1024 };
 
 #define SIGNED(pattern, name) {"POST", pattern, BODY_MAX, serve_##name, NULL, NULL}
@@ -65,6 +72,7 @@ static const struct route routes[] = {
     PUBLIC("/log/entries", log_entries),
     PUBLIC("/log/proof/{serial}", log_proof),
     PUBLIC("/log/consistency", consistency),
+    PUBLIC("/healthz", health),
 };
 
 struct status ca_add_routes(struct ca *ca, struct router *router) {

@@ -216,6 +216,10 @@ Test(server, refuses_bad_requests) {
     struct buffer body = BUFFER_INIT;
     cr_assert(acme_register(&client, NULL, SPAN_EMPTY));
     expect_problem("/acme/new-order", "{}", 400, "malformed");
+    expect_problem("/acme/new-order",
+                   "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"o-\"},"
+                   "{\"type\":\"dns\",\"value\":\"\u0448.example\"}]}",
+                   400, "rejectedIdentifier");
     expect_problem("/acme/new-order", "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"x.test\"}]}",
                    400, "rejectedIdentifier");
     expect_problem("/acme/new-order", "{\"identifiers\":[{\"type\":\"mail\",\"value\":\"x\"}]}", 400,
@@ -342,6 +346,31 @@ static void get(const char *path, struct acme_answer *out) {
     char url[512];
     snprintf(url, sizeof url, "%s%s", base, path);
     cr_assert(acme_get(&client, url, out));
+}
+
+/* As Go writes what a program left out; and one library's spelling of profile. */
+Test(server, null_is_left_out) {
+    struct acme_answer answer;
+    char url[128];
+    struct buffer body = BUFFER_INIT;
+    snprintf(url, sizeof url, "%s/acme/new-account", base);
+    cr_assert(acme_register(&client, NULL, SPAN_EMPTY));
+    const struct jws_header header = {.nonce = client.nonce, .url = url};
+    EVP_PKEY *fresh = fixture_key();
+    cr_assert(status_ok(jws_sign(
+        &header, SPAN_OF_LITERAL("{\"contact\":null,\"externalAccountBinding\":null}"), fresh, &body)));
+    cr_assert(acme_send(&client, url, buffer_span(&body), &answer));
+    cr_expect_eq(answer.status, 201, "%.*s", (int)answer.body.len, (const char *)answer.body.data);
+    acme_answer_release(&answer);
+    post("/acme/new-order",
+         "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"localhost\"}],\"notAfter\":null,"
+         "\"Profile\":\"client\"}",
+         &answer);
+    cr_expect_eq(answer.status, 201);
+    cr_expect_str_eq(json_text(answer.json, "profile"), "client");
+    acme_answer_release(&answer);
+    EVP_PKEY_free(fresh);
+    buffer_release(&body);
 }
 
 Test(server, renewal_information) {
