@@ -73,15 +73,17 @@ static struct status epoch_choose(struct store_tx *tx, const struct task_row *ta
     return OK;
 }
 
-/* CROSS JOIN keeps SQLite's planner from going through all IDs of the task to
- * look up the epoch of each; what must be looked up is the ID, in each epoch. */
+/* Looks each ID up in each epoch. That has to be so whatever a planner thinks of
+ * the tables' sizes, and a join can be turned round, so as to go through all IDs of
+ * an epoch instead: so it is one query in another. An ID that a transaction at the
+ * same time inserts too is the key's affair: one of the two is run again, and finds
+ * it (an ON CONFLICT would cost PostgreSQL another log record for each ID). */
 static const char id_insert[] =
     "INSERT INTO report_id (task, kind, epoch, id) SELECT $1, $2, $3, k.id"
     " FROM (SELECT " SQL_EACH("$4") " AS id) AS k"
-    " WHERE NOT EXISTS (SELECT 1 FROM id_epoch e CROSS JOIN report_id r"
-    " WHERE e.task = $1 AND e.kind = $2 AND e.epoch <> $3"
-    " AND r.task = e.task AND r.kind = e.kind AND r.epoch = e.epoch AND r.id = k.id)"
-    " ON CONFLICT (task, kind, epoch, id) DO NOTHING RETURNING id";
+    " WHERE (SELECT COUNT(*) FROM id_epoch e WHERE e.task = $1 AND e.kind = $2 AND"
+    " (SELECT COUNT(*) FROM report_id r WHERE r.task = $1 AND r.kind = $2"
+    " AND r.epoch = e.epoch AND r.id = k.id) > 0) = 0 RETURNING id";
 
 struct status ids_put(struct store_tx *tx, const struct task_row *task, enum id_kind kind,
                       const struct store_committed ids[], size_t count,

@@ -11,8 +11,6 @@ enum {
      * or two rows, and a row is never much longer than its longest report. */
     SEGMENT_REPORTS = 1024,
     SEGMENT_BYTES = 1 << 20,
-    /* Tries to find a number that no other process took; two are rare. */
-    SEGMENT_NUMBER_TRIES = 64,
 };
 
 /* Ranges are only made of segments that are there, and keep them there. */
@@ -133,24 +131,17 @@ static struct status draft_add(struct segment_draft *draft, const struct store_r
 static struct status draft_insert(struct store_tx *tx, const struct task_row *task,
                                   const struct segment_draft *draft, uint64_t epoch,
                                   uint32_t count, int64_t stored_at, int64_t not_before) {
-    bool inserted = false;
-    int64_t number = 0;
-    for (int i = 0; i < SEGMENT_NUMBER_TRIES && !inserted; i++) {
-        number = store_number(tx->store);
-        TRY(sql_run(tx, &inserted,
-                    "INSERT INTO segment (number, task, epoch, stored_at, not_before,"
-                    " report_count, unassigned, remaining, bytes, time_min, time_max, config_ids)"
-                    " VALUES ($1, $2, $3, $4, $5, $6, $6, $6, $7, $8, $9, $10)"
-                    " ON CONFLICT (number) DO NOTHING",
-                    SQL_VALUES(sql_of_int(number), sql_of_int(task->number), sql_of_u64(epoch),
-                               sql_of_int(stored_at), sql_of_int(not_before), sql_of_int(count),
-                               sql_of_u64(draft->reports.len), sql_of_u64(draft->time_min),
-                               sql_of_u64(draft->time_max),
-                               sql_of_id(draft->config_ids, draft->config_id_count))));
-    }
-    if (!inserted) {
-        return FAIL(STORE);
-    }
+    /* Should another process have taken the number, the transaction is run again. */
+    const int64_t number = store_number(tx->store);
+    TRY(sql_run(tx, NULL,
+                "INSERT INTO segment (number, task, epoch, stored_at, not_before,"
+                " report_count, unassigned, remaining, bytes, time_min, time_max, config_ids)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $6, $6, $7, $8, $9, $10)",
+                SQL_VALUES(sql_of_int(number), sql_of_int(task->number), sql_of_u64(epoch),
+                           sql_of_int(stored_at), sql_of_int(not_before), sql_of_int(count),
+                           sql_of_u64(draft->reports.len), sql_of_u64(draft->time_min),
+                           sql_of_u64(draft->time_max),
+                           sql_of_id(draft->config_ids, draft->config_id_count))));
     TRY(sql_run(tx, NULL, "INSERT INTO segment_body (segment, times, reports) VALUES ($1, $2, $3)",
                 SQL_VALUES(sql_of_int(number), sql_of_bytes(buffer_span(&draft->times)),
                            sql_of_bytes(buffer_span(&draft->reports)))));

@@ -58,6 +58,7 @@ static struct status sqlite_failure(sqlite3 *db, int code, const char *what) {
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_CONSTRAINT: /* the store's logic looks first, so only chance violates one */
         return FAIL(STORE_BUSY);
     case SQLITE_NOMEM:
         return FAIL(NO_MEMORY);
