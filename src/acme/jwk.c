@@ -8,8 +8,17 @@
 
 #include "wire/base64url.h"
 
-enum { COORDINATE_MAX = 48, RSA_BITS_MIN = 2048, RSA_BITS_MAX = 4096, EXPONENT_BITS_MAX = 32,
+enum { COORDINATE_MAX = 66, RSA_BITS_MIN = 2048, RSA_BITS_MAX = 4096, EXPONENT_BITS_MAX = 32,
        ED25519_BYTES = 32 };
+
+/* RFC 7518 section 6.2.1: coordinates are of as many bytes as the curve's field. */
+static const struct curve {
+    const char *name;
+    enum key_kind kind;
+    size_t size;
+} curves[] = {{"P-256", KEY_P256, 32}, {"P-384", KEY_P384, 48}, {"P-521", KEY_P521, 66}};
+
+enum { CURVES = sizeof(curves) / sizeof(curves[0]) };
 
 /* ---- Reading ---- */
 
@@ -39,16 +48,19 @@ static bool read_bytes(const json_t *jwk, const char *name, uint8_t *out, size_t
 /* On the curve and, as the curves here have no cofactor, in its group. */
 static struct status read_ec(const json_t *jwk, EVP_PKEY **out) {
     uint8_t point[1 + 2 * COORDINATE_MAX] = {4}; /* uncompressed */
-    const char *curve = json_text(jwk, "crv");
-    const bool p256 = curve != NULL && strcmp(curve, "P-256") == 0;
-    if (curve == NULL || (!p256 && strcmp(curve, "P-384") != 0)) {
-        return curve == NULL ? FAIL(INVALID_MESSAGE) : FAIL(UNSUPPORTED_ALGORITHM);
+    const char *name = json_text(jwk, "crv");
+    const struct curve *curve = NULL;
+    for (size_t i = 0; name != NULL && i < CURVES; i++) {
+        curve = strcmp(name, curves[i].name) == 0 ? &curves[i] : curve;
     }
-    const size_t size = p256 ? 32 : 48;
+    if (curve == NULL) {
+        return name == NULL ? FAIL(INVALID_MESSAGE) : FAIL(UNSUPPORTED_ALGORITHM);
+    }
+    const size_t size = curve->size;
     if (!read_bytes(jwk, "x", point + 1, size) || !read_bytes(jwk, "y", point + 1 + size, size)) {
         return FAIL(INVALID_MESSAGE);
     }
-    return key_of_point(p256 ? KEY_P256 : KEY_P384, span_of(point, 1 + 2 * size), out);
+    return key_of_point(curve->kind, span_of(point, 1 + 2 * size), out);
 }
 
 /* A member that is a positive integer, shortest form (RFC 7518 section 2). */
@@ -149,10 +161,14 @@ static json_t *number_json(const EVP_PKEY *key, const char *name, size_t len) {
     return text;
 }
 
-static json_t *ec_json(const EVP_PKEY *key, const char *curve, size_t size) {
-    return json_pack("{s:s, s:s, s:o, s:o}", "crv", curve, "kty", "EC",
-                     "x", number_json(key, OSSL_PKEY_PARAM_EC_PUB_X, size),
-                     "y", number_json(key, OSSL_PKEY_PARAM_EC_PUB_Y, size));
+static json_t *ec_json(const EVP_PKEY *key, enum key_kind kind) {
+    const struct curve *curve = curves;
+    while (curve->kind != kind) {
+        curve++;
+    }
+    return json_pack("{s:s, s:s, s:o, s:o}", "crv", curve->name, "kty", "EC",
+                     "x", number_json(key, OSSL_PKEY_PARAM_EC_PUB_X, curve->size),
+                     "y", number_json(key, OSSL_PKEY_PARAM_EC_PUB_Y, curve->size));
 }
 
 static json_t *okp_json(const EVP_PKEY *key) {
@@ -166,9 +182,11 @@ static json_t *okp_json(const EVP_PKEY *key) {
 }
 
 json_t *jwk_json(const EVP_PKEY *key) {
-    switch (key_kind(key)) {
-    case KEY_P256: return ec_json(key, "P-256", 32);
-    case KEY_P384: return ec_json(key, "P-384", 48);
+    const enum key_kind kind = key_kind(key);
+    switch (kind) {
+    case KEY_P256:
+    case KEY_P384:
+    case KEY_P521: return ec_json(key, kind);
     case KEY_ED25519: return okp_json(key);
     case KEY_RSA:
         return json_pack("{s:o, s:s, s:o}", "e", number_json(key, OSSL_PKEY_PARAM_RSA_E, 0),

@@ -9,7 +9,7 @@
  * Public keys as JSON (RFC 7517, RFC 7518 section 6, RFC 8037). Thread-safe.
  */
 
-/* P-256, P-384, RSA of 2048 to 4096 bits with an odd exponent of at most 32
+/* P-256, P-384, P-521, RSA of 2048 to 4096 bits with an odd exponent of up to 32
  * bits, Ed25519. A private member is refused: whoever sent it gave its key
  * away. INVALID_MESSAGE if malformed or not a point of its curve,
  * UNSUPPORTED_ALGORITHM for another kind or size. */

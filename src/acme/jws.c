@@ -48,7 +48,7 @@ static struct status read_algorithm(const json_t *header, struct jws *jws,
     }
     if (jws->algorithm == JWS_NONE) {
         return refuse(problem, ACME_BAD_SIGNATURE_ALGORITHM,
-                      "alg must be ES256, ES384, RS256 or EdDSA");
+                      "alg must be ES256, ES384, ES512, RS256 or EdDSA");
     }
     return OK;
 }

@@ -9,7 +9,15 @@
  * Signed requests: JWS in flattened JSON (RFC 7515, RFC 8555 section 6.2).
  * Thread-safe.
  */
-enum jws_algorithm { JWS_NONE, JWS_ES256, JWS_ES384, JWS_RS256, JWS_EDDSA, JWS_HS256 };
+enum jws_algorithm {
+    JWS_NONE,
+    JWS_ES256,
+    JWS_ES384,
+    JWS_ES512,
+    JWS_RS256,
+    JWS_EDDSA,
+    JWS_HS256,
+};
 
 /* What was read; spans and strings are the arena's. */
 struct jws {
@@ -50,7 +58,7 @@ struct jws_header {
 };
 
 /* Appends the JSON of a request signed by `key` with the algorithm of its kind
- * (ES256, ES384, RS256 or EdDSA). An empty payload is POST-as-GET. CRYPTO, NO_MEMORY,
+ * (ES256, ES384, ES512, RS256 or EdDSA). An empty payload is POST-as-GET. CRYPTO, NO_MEMORY,
  * INVALID_ARGUMENT for a key of another kind. */
 struct status jws_sign(const struct jws_header *header, struct span payload, EVP_PKEY *key,
                        struct buffer *out);

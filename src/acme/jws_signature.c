@@ -9,7 +9,8 @@ enum { SIGNATURE_MAX = 512 };
 
 static const char *const names[] = {
     [JWS_NONE] = "",         [JWS_ES256] = "ES256", [JWS_ES384] = "ES384",
-    [JWS_RS256] = "RS256",   [JWS_EDDSA] = "EdDSA", [JWS_HS256] = "HS256",
+    [JWS_ES512] = "ES512",   [JWS_RS256] = "RS256", [JWS_EDDSA] = "EdDSA",
+    [JWS_HS256] = "HS256",
 };
 
 const char *jws_algorithm_name(enum jws_algorithm algorithm) { return names[algorithm]; }
@@ -27,6 +28,7 @@ enum jws_algorithm jws_algorithm_of_key(const EVP_PKEY *key) {
     switch (key_kind(key)) {
     case KEY_P256: return JWS_ES256;
     case KEY_P384: return JWS_ES384;
+    case KEY_P521: return JWS_ES512;
     case KEY_RSA: return JWS_RS256;
     case KEY_ED25519: return JWS_EDDSA;
     default: return JWS_NONE;
@@ -36,12 +38,16 @@ enum jws_algorithm jws_algorithm_of_key(const EVP_PKEY *key) {
 static const EVP_MD *digest_of(enum jws_algorithm algorithm) {
     return algorithm == JWS_EDDSA   ? NULL /* part of it */
            : algorithm == JWS_ES384 ? EVP_sha384()
+           : algorithm == JWS_ES512 ? EVP_sha512()
                                     : EVP_sha256();
 }
 
 /* Bytes of r, and of s; 0 if it isn't ECDSA. */
 static size_t half_of(enum jws_algorithm algorithm) {
-    return algorithm == JWS_ES256 ? 32 : algorithm == JWS_ES384 ? 48 : 0;
+    return algorithm == JWS_ES256   ? 32
+           : algorithm == JWS_ES384 ? 48
+           : algorithm == JWS_ES512 ? 66
+                                    : 0;
 }
 
 /* From OpenSSL's DER to r || s, in place. */

@@ -37,11 +37,14 @@ enum key_kind key_kind(const EVP_PKEY *key) {
     }
     return strcmp(group, "prime256v1") == 0  ? KEY_P256
            : strcmp(group, "secp384r1") == 0 ? KEY_P384
+           : strcmp(group, "secp521r1") == 0 ? KEY_P521
                                              : KEY_OTHER;
 }
 
 struct status key_of_point(enum key_kind kind, struct span point, EVP_PKEY **out) {
-    char *group = (char *)(kind == KEY_P256 ? "prime256v1" : "secp384r1"); /* is only read */
+    char *group = (char *)(kind == KEY_P256   ? "prime256v1"
+                           : kind == KEY_P384 ? "secp384r1"
+                                              : "secp521r1"); /* is only read */
     OSSL_PARAM parameters[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
         OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (uint8_t *)point.data,

@@ -39,9 +39,29 @@ static const uint8_t p384[] = {0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86,
                                0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b,
                                0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00};
 
-static bool is_point(struct span der, const uint8_t *head, size_t head_len, size_t point_len) {
-    return der.len == head_len + point_len && memcmp(der.data, head, head_len) == 0 &&
-           der.data[head_len] == POINT_CONVERSION_UNCOMPRESSED;
+static const uint8_t p521[] = {0x30, 0x81, 0x9b, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86,
+                               0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
+                               0x04, 0x00, 0x23, 0x03, 0x81, 0x86, 0x00};
+
+static const struct curve {
+    enum key_kind kind;
+    struct span head;
+    size_t point_len;
+} curves[] = {{KEY_P256, {p256, sizeof(p256)}, 65},
+              {KEY_P384, {p384, sizeof(p384)}, 97},
+              {KEY_P521, {p521, sizeof(p521)}, 133}};
+
+enum { CURVES = sizeof(curves) / sizeof(curves[0]) };
+
+static bool is_point(struct span der, const struct curve *curve) {
+    const struct span head = curve->head;
+    return der.len == head.len + curve->point_len && memcmp(der.data, head.data, head.len) == 0 &&
+           der.data[head.len] == POINT_CONVERSION_UNCOMPRESSED;
+}
+
+static bool is_on_a_curve(const EVP_PKEY *key) {
+    const enum key_kind kind = key_kind(key);
+    return kind == KEY_P256 || kind == KEY_P384 || kind == KEY_P521;
 }
 
 /* Of every other kind: what OpenSSL reads, if it writes the same bytes again. A
@@ -51,7 +71,7 @@ static struct status other_key(struct span der, EVP_PKEY **out) {
     uint8_t *again = NULL;
     EVP_PKEY *key = d2i_PUBKEY(NULL, &cursor, (long)der.len);
     const int len = key == NULL ? -1 : i2d_PUBKEY(key, &again);
-    const bool same = len > 0 && key_kind(key) != KEY_P256 && key_kind(key) != KEY_P384 &&
+    const bool same = len > 0 && !is_on_a_curve(key) &&
                       span_equal_vartime(der, span_of(again, (size_t)len));
     OPENSSL_free(again);
     ERR_clear_error();
@@ -64,11 +84,11 @@ static struct status other_key(struct span der, EVP_PKEY **out) {
 }
 
 struct status key_info_key(struct span der, EVP_PKEY **out) {
-    if (is_point(der, p256, sizeof(p256), 65)) {
-        return key_of_point(KEY_P256, span_of(der.data + sizeof(p256), 65), out);
-    }
-    if (is_point(der, p384, sizeof(p384), 97)) {
-        return key_of_point(KEY_P384, span_of(der.data + sizeof(p384), 97), out);
+    for (const struct curve *curve = curves; curve < curves + CURVES; curve++) {
+        if (is_point(der, curve)) {
+            return key_of_point(curve->kind,
+                                span_of(der.data + curve->head.len, curve->point_len), out);
+        }
     }
     return other_key(der, out);
 }

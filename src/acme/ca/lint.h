@@ -43,7 +43,7 @@ struct status ca_lint_same(struct span linted, struct span final, const struct c
                            struct ca_finding *finding);
 
 /*
- * Key quality (lint_key.c): a P-256 or P-384 key whose point is on its curve,
+ * Key quality (lint_key.c): a P-256, P-384 or P-521 key whose point is on its curve,
  * and so in its group; or RSA of 2048 to 4096 bits with an odd exponent from 65537
  * to 2^256 (FIPS 186-5), whose modulus has no small factor, no two close
  * factors (100 rounds of Fermat's method) and not the structure of CVE-2017-15361

@@ -14,7 +14,7 @@ static bool bad(char text[200], const char *what) {
 
 /* ---- Elliptic curves ---- */
 
-/* The point: not at infinity, its coordinates reduced, on the curve. Both curves
+/* The point: not at infinity, its coordinates reduced, on the curve. All curves
  * have a prime order, so such a point is in the group. */
 static bool point_good(const EVP_PKEY *key, char text[200]) {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new((EVP_PKEY *)key, NULL);
@@ -137,10 +137,11 @@ static bool rsa_good(const EVP_PKEY *key, char text[200]) {
 bool ca_key_good(const EVP_PKEY *key, char text[200]) {
     switch (key_kind(key)) {
     case KEY_P256:
-    case KEY_P384: return point_good(key, text);
+    case KEY_P384:
+    case KEY_P521: return point_good(key, text);
     case KEY_RSA: return rsa_good(key, text);
     case KEY_ED25519:
     case KEY_OTHER:
-    default: return bad(text, "the key must be on P-256 or P-384, or RSA");
+    default: return bad(text, "the key must be on P-256, P-384 or P-521, or RSA");
     }
 }

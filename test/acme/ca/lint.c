@@ -226,8 +226,15 @@ Test(lint, keys) {
     X509_set_pubkey(certificate, other);
     EVP_PKEY_free(other);
     cr_expect_str_eq(lint(certificate), "key_requested");
-    static const char *const kinds[] = {"P-521", "P-224", "secp256k1"};
+    static const char *const good[] = {"P-256", "P-384", "P-521"};
+    char why[200];
     for (size_t i = 0; i < 3; i++) {
+        other = EVP_EC_gen(good[i]);
+        cr_expect(ca_key_good(other, why), "%s", good[i]);
+        EVP_PKEY_free(other);
+    }
+    static const char *const kinds[] = {"P-224", "secp256k1"};
+    for (size_t i = 0; i < 2; i++) {
         other = EVP_EC_gen(kinds[i]);
         certificate = build();
         X509_set_pubkey(certificate, other);
