@@ -107,12 +107,11 @@ struct field_kernel {
     void (*wires)(uint64_t out[], const struct field_wires *wires);
 
     /* All of a query where there is one call of one product of a measurement's only
-     * element with itself: `proof` is two seeds and three values of the gadget
-     * polynomial, `half` a constant, `roots` the 4th roots of unity; out[] takes the two
-     * wires and the polynomial at t. Gives the lanes where t is 1 or -1. */
+     * element with itself: `proof` is two seeds and the gadget polynomial's values at 1,
+     * w and -1, `halves` the constants 1/2 and w/2; out[] takes the two wires and the
+     * polynomial at t. Gives the lanes where t is 1 or -1. */
     lane_mask (*query_single)(uint64_t out[], const uint64_t meas[], const uint64_t proof[],
-                              const uint64_t t[], const uint64_t half[],
-                              const uint64_t roots[]);
+                              const uint64_t t[], const uint64_t halves[]);
 
     /* Lanes where a and b, one element each, differ. */
     lane_mask (*differ)(const uint64_t a[], const uint64_t b[]);

@@ -321,26 +321,28 @@ static void wires(uint64_t out[], const struct field_wires *in) {
     }
 }
 
-/* Wires at t, from their values at 1 and -1, and the gadget polynomial, of three
- * coefficients, from its values at 1, w and -1, where w is root[1]. */
+/* Wires at t, from their values at 1 and -1, and the gadget polynomial, c0 + c1 x +
+ * c2 x^2, from its values at 1, w and -1: with half * (P(1) - P(-1)) = c1 and
+ * P(1) - c1 = c0 + c2, P(w) - w c1 = c0 - c2. */
 static lane_mask query_single(uint64_t out[], const uint64_t meas[], const uint64_t proof[],
-                              const uint64_t t[], const uint64_t half[],
-                              const uint64_t roots[]) {
-    const element m = get(meas, 0), one = element_splat(1), h = constant_at(half, 0);
-    const element x = element_to_factor(get(t, 0));
-    const element at_1 = element_to_factor(element_mul(element_add(get(t, 0), one), h));
+                              const uint64_t t[], const uint64_t halves[]) {
+    const element half = constant_at(halves, 0), one = element_splat(1), m = get(meas, 0);
+    const element x = element_to_factor(get(t, 0)), square = element_mul(get(t, 0), x);
+    const element at_1 = element_to_factor(element_mul(element_add(get(t, 0), one), half));
     put(out, 0, element_add(m, element_mul(element_sub(get(proof, 0), m), at_1)));
     put(out, 1, element_add(m, element_mul(element_sub(get(proof, 1), m), at_1)));
-    const element value_1 = get(proof, 2), value_w = get(proof, 3), value_m1 = get(proof, 4);
-    const element twice_odd = element_sub(value_1, value_m1); /* twice the coefficient of x */
-    const element odd = element_mul(twice_odd, h), even = element_sub(value_1, odd);
-    /* The even coefficients' difference, and `even` is their sum. */
-    const element less = element_sub(value_w, element_mul(odd, constant_at(roots, 1)));
-    const element tail = element_add(twice_odd, element_mul(element_sub(even, less), x));
-    const element twice = element_add(element_add(even, less), element_mul(tail, x));
-    put(out, 2, element_mul(twice, h));
+    const element difference = element_sub(get(proof, 2), get(proof, 4));
+    const element c1 = element_mul(difference, half);
+    const element c1_w = element_mul(difference, constant_at(halves, 1));
+    const element sum = element_sub(get(proof, 2), c1), less = element_sub(get(proof, 3), c1_w);
+    const element c0 = element_mul(element_add(sum, less), half);
+    const element c2 = element_mul(element_sub(sum, less), half);
+    accumulator rest = accumulator_zero();
+    accumulator_mul_add(&rest, x, c1);
+    accumulator_mul_add(&rest, element_to_factor(square), c2);
+    put(out, 2, element_add(c0, accumulator_reduce(&rest)));
     const lane_mask all = ((lane_mask)1 << LANES) - 1;
-    return all & ~element_differ(element_mul(get(t, 0), x), one);
+    return all & ~element_differ(square, one);
 }
 
 static lane_mask differ(const uint64_t a[], const uint64_t b[]) {

@@ -23,9 +23,9 @@ struct keccak_kernel {
     enum simd_type type;
     unsigned lanes;
     void (*permute)(uint64_t state[]);
-    /* A state that has absorbed n <= KECCAK_RATE / 8 words, not permuted, the same
-     * in every lane. */
-    void (*begin)(uint64_t state[], const uint64_t words[], size_t n);
+    /* A state that has absorbed a block of KECCAK_RATE / 8 words, not permuted, the
+     * same in every lane. */
+    void (*begin)(uint64_t state[], const uint64_t block[]);
     /* Absorbs `len` bytes a lane from byte `at` < KECCAK_RATE of the rate on,
      * permuting wherever the rate is full; gives the new `at`. The bytes are
      * those of whole words, zero after `len`, side by side; or, for

@@ -82,12 +82,10 @@ static void permute(uint64_t state[]) {
     }
 }
 
-static void begin(uint64_t state[], const uint64_t words[], size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        lane_store(state + i * LANES, lane_splat(words[i]));
-    }
-    for (size_t i = n; i < KECCAK_WORDS; i++) {
-        lane_store(state + i * LANES, lane_splat(0));
+static void begin(uint64_t state[], const uint64_t block[]) {
+#pragma GCC unroll 25
+    for (size_t i = 0; i < KECCAK_WORDS; i++) {
+        lane_store(state + i * LANES, lane_splat(i < KECCAK_RATE / 8 ? block[i] : 0));
     }
 }
 

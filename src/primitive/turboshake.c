@@ -19,18 +19,20 @@ static void load_words(uint64_t words[], const uint8_t *data, size_t len) {
 }
 
 void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kernel) {
-    turboshake_init_same(sponge, kernel, NULL, 0);
+    static const uint8_t empty[KECCAK_RATE];
+    turboshake_init_block(sponge, kernel, empty, 0);
 }
 
-void turboshake_init_same(struct turboshake *sponge, const struct keccak_kernel *kernel,
-                          const void *data, size_t len) {
+void turboshake_init_block(struct turboshake *sponge, const struct keccak_kernel *kernel,
+                           const uint8_t block[KECCAK_RATE], size_t len) {
     assert(len < KECCAK_RATE);
     uint64_t words[KECCAK_RATE / 8];
-    words[0] = 0; /* GCC doesn't see that none is read if none was filled */
-    load_words(words, data, len);
+    for (size_t i = 0; i < KECCAK_RATE / 8; i++) {
+        words[i] = load_le64(block + 8 * i);
+    }
     sponge->kernel = kernel;
     sponge->at = len;
-    kernel->begin(sponge->state, words, (len + 7) / 8);
+    kernel->begin(sponge->state, words);
 }
 
 void turboshake_fill_in(struct turboshake *sponge, size_t at, const uint8_t *const data[],

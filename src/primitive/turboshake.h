@@ -26,12 +26,11 @@ struct turboshake {
 };
 
 void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kernel);
-/* The same, and absorbs less than a rate of bytes that are the same in every lane. */
-void turboshake_init_same(struct turboshake *sponge, const struct keccak_kernel *kernel,
-                          const void *data, size_t len);
-
-/* Fills in what turboshake_init_same() had as zeros: n words of each lane, from byte
- * `at` of the rate on, in which they end. */
+/* The same, and absorbs the first `len` bytes, less than all, of a block, in every lane.
+ * All others of the block are zero. */
+void turboshake_init_block(struct turboshake *sponge, const struct keccak_kernel *kernel,
+                           const uint8_t block[KECCAK_RATE], size_t len);
+/* Fills in what the block had as zeros: n words of each lane, from byte `at` on. */
 void turboshake_fill_in(struct turboshake *sponge, size_t at, const uint8_t *const data[],
                         size_t n);
 

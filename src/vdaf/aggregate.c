@@ -65,8 +65,9 @@ static lane_mask lanes_for(const struct verify_batch *batch, const struct verify
 }
 
 /* What a bucket's total is made from, and scratch for a piece of it. */
-enum { PIECE = 256 }; /* elements */
+enum { PIECE_MAX = 256 }; /* elements */
 struct bucket_sum {
+    size_t piece;
     const uint64_t **vectors;
     lane_mask *masks;
     size_t count;
@@ -81,15 +82,17 @@ static struct status bucket_sum_init(const struct verify_batch *batch, struct ar
     for (const struct verify_outputs *at = batch->outputs; at != NULL; at = at->older) {
         groups++;
     }
+    const size_t len = batch->vdaf->flp.circuit.output_len;
+    out->piece = len < PIECE_MAX ? len : PIECE_MAX;
     out->vectors = ARENA_ARRAY(arena, const uint64_t *, groups);
     out->masks = ARENA_ARRAY(arena, lane_mask, groups);
-    out->total = arena_reserve(arena, PIECE * field->words, sizeof(uint64_t));
-    uint8_t *encoded = arena_reserve(arena, PIECE * field->encoded_size, field->lanes);
+    out->total = arena_reserve(arena, out->piece * field->words, sizeof(uint64_t));
+    uint8_t *encoded = arena_reserve(arena, out->piece * field->encoded_size, field->lanes);
     if (out->vectors == NULL || out->masks == NULL || out->total == NULL || encoded == NULL) {
         return FAIL(NO_MEMORY);
     }
     for (unsigned lane = 0; lane < field->lanes; lane++) {
-        out->encoded[lane] = encoded + lane * PIECE * field->encoded_size;
+        out->encoded[lane] = encoded + lane * out->piece * field->encoded_size;
     }
     return OK;
 }
@@ -100,8 +103,8 @@ static void bucket_add(const struct verify_batch *batch, struct bucket_sum *sum,
                        uint8_t agg_share[]) {
     const struct field_kernel *field = batch->vdaf->flp.field;
     const size_t len = batch->vdaf->flp.circuit.output_len;
-    for (size_t done = 0; done < len; done += PIECE) {
-        const size_t n = len - done < PIECE ? len - done : PIECE;
+    for (size_t done = 0; done < len; done += sum->piece) {
+        const size_t n = len - done < sum->piece ? len - done : sum->piece;
         field->sum_vectors(sum->total, sum->vectors, sum->masks, sum->count, n);
         field->encode(sum->encoded, sum->total, n);
         for (unsigned lane = 0; lane < field->lanes; lane++) {

@@ -50,7 +50,8 @@ static void init_roots(struct flp *flp) {
                field->limbs * sizeof(*flp->last));
     }
     const field_value half = field_inv_vartime(field, 2);
-    field->constant(flp->half, half);
+    field->constant(flp->halves, half);
+    field->constant(flp->halves + field->limbs, field_mul_vartime(field, half, root));
     field->constant(flp->scale, inv_p);
     field->constant(flp->scale + field->limbs, field_mul_vartime(field, inv_p, half));
 }
@@ -186,7 +187,7 @@ static void eval_gadget_poly(const struct flp *flp, struct flp_work *work, const
     uint64_t *a = work->factors, *b = field_at(field, work->factors, 1);
     odd_part(flp, work, poly, b);
     field->dot(a, work->weights, 1, poly, 2, flp->wire_len);
-    field->scale_constant(a, a, flp->half, 1);
+    field->scale_constant(a, a, flp->halves, 1);
     field->add(out, a, b, 1);
     field->sub(a, a, b, 1);
     field->mul_add(out, work->t_power, a, 1);
@@ -204,7 +205,7 @@ lane_mask flp_query(const struct flp *flp, struct flp_work *work, const uint64_t
     const struct flp_eval eval = {meas, field_at_const(field, poly, 2), 2, inv_shares};
     if (flp->single) {
         flp->circuit.eval(flp, &eval, verifier);
-        return field->query_single(wires, meas, proof, query_rand, flp->half, flp->roots);
+        return field->query_single(wires, meas, proof, query_rand, flp->halves);
     }
     reduce_outputs(flp, work, &eval, query_rand, verifier);
     field->lagrange(work->weights, work->odd_weights, work->t_power, work->t, flp->scale,

@@ -84,7 +84,7 @@ struct flp {
     uint64_t *last;  /* what each value but the last of a polynomial of degree
                       * 2p - 2 adds to that one */
     uint64_t scale[2 * FIELD_LIMBS_MAX]; /* 1 / p and 1 / 2p, for field->lagrange() */
-    uint64_t half[FIELD_LIMBS_MAX];
+    uint64_t halves[2 * FIELD_LIMBS_MAX]; /* of 1, and of the first of the roots after it */
 };
 
 /* Scratch of one thread; secret. */

@@ -160,21 +160,29 @@ static struct status prepare_group(struct verify_batch *batch, const struct lane
     return OK;
 }
 
+/* The verdict on one lane's report, if it is at fault. */
+static enum status_code verdict_of(const struct group_faults *faults, unsigned lane) {
+    if ((faults->undecodable | faults->refused) == 0) {
+        return STATUS_OK;
+    }
+    return faults->undecodable >> lane & 1 ? STATUS_INVALID_MESSAGE
+           : faults->refused >> lane & 1   ? STATUS_VERIFY_FAILED
+                                           : STATUS_OK;
+}
+
 static void settle_group(struct verify_batch *batch, const struct lane_group *group,
                          const struct group_outputs *out, const struct group_faults *faults) {
     const struct vdaf *vdaf = batch->vdaf;
     const size_t share_size = prio3_encoded_verifiers_size(vdaf) + prio3_joint_rand_size(vdaf);
     for (unsigned lane = 0; lane < group->used; lane++) {
         const size_t i = group->index[lane];
-        struct verify_report *report = &batch->reports[i];
+        const enum status_code verdict = verdict_of(faults, lane);
         verify_outputs_assign(batch, out->outputs, i);
-        if (faults->undecodable >> lane & 1) {
-            verify_batch_refuse(batch, i, STATUS_INVALID_MESSAGE);
-        } else if (faults->refused >> lane & 1) {
-            verify_batch_refuse(batch, i, STATUS_VERIFY_FAILED);
+        if (verdict != STATUS_OK) {
+            verify_batch_refuse(batch, i, verdict);
         } else {
-            report->share = span_of(out->share[lane], share_size);
-            report->verify_state = out->state[lane];
+            batch->reports[i].share = span_of(out->share[lane], share_size);
+            batch->reports[i].verify_state = out->state[lane];
         }
     }
 }
@@ -278,14 +286,12 @@ static enum status_code check_shares(const struct vdaf *vdaf, struct span ctx, s
 static void settle_messages(const struct vdaf *vdaf, const struct lane_group *group,
                             const struct group_faults *faults, uint8_t *const out[],
                             struct span messages[], enum status_code verdicts[]) {
+    const size_t size = prio3_joint_rand_size(vdaf);
     for (unsigned lane = 0; lane < group->used; lane++) {
         const size_t i = group->index[lane];
-        if (faults->undecodable >> lane & 1) {
-            verdicts[i] = STATUS_INVALID_MESSAGE;
-        } else if (faults->refused >> lane & 1) {
-            verdicts[i] = STATUS_VERIFY_FAILED;
-        } else {
-            messages[i] = span_of(out[lane], prio3_joint_rand_size(vdaf));
+        verdicts[i] = verdict_of(faults, lane);
+        if (verdicts[i] == STATUS_OK) {
+            messages[i] = span_of(out[lane], size);
         }
     }
 }
@@ -317,13 +323,14 @@ struct status prio3_shares_to_message(const struct vdaf *vdaf, struct span agg_p
     for (size_t at = 0;
          status_ok(status) && lane_group_next(vdaf->kernels, items, eligible, &at, &group);) {
         uint8_t *out[SIMD_LANES_MAX];
-        uint8_t *bytes = arena_alloc(arena, vdaf->kernels->lanes, XOF_SEED_SIZE);
+        const size_t message_size = prio3_joint_rand_size(vdaf);
+        uint8_t *bytes = arena_reserve(arena, vdaf->kernels->lanes, message_size);
         if (bytes == NULL) {
             status = FAIL(NO_MEMORY);
             goto done;
         }
         for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++) {
-            out[lane] = bytes + (size_t)lane * XOF_SEED_SIZE;
+            out[lane] = bytes + lane * message_size;
         }
         const struct group_faults faults = message_of_group(&work, &group, ctx, shares, out);
         settle_messages(vdaf, &group, &faults, out, messages, verdicts);

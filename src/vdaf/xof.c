@@ -33,7 +33,8 @@ static void start_long(struct turboshake *sponge, const struct kernels *kernels,
     uint8_t tag[TAG_HEAD];
     const uint8_t seed_len = XOF_SEED_SIZE;
     const size_t len = write_tag_head(input, tag);
-    turboshake_init_same(sponge, kernels->keccak, tag, len);
+    turboshake_init(sponge, kernels->keccak);
+    turboshake_absorb_same(sponge, tag, len);
     turboshake_absorb(sponge, input->ctx, input->ctx_len);
     turboshake_absorb_same(sponge, &seed_len, 1);
     turboshake_absorb(sponge, input->seed, XOF_SEED_SIZE);
@@ -57,7 +58,7 @@ static void start_short(struct turboshake *sponge, const struct kernels *kernels
     for (size_t i = 0; i < input->binder_len; i++) { /* one or two */
         block[seed_at + XOF_SEED_SIZE + i] = input->binder[i];
     }
-    turboshake_init_same(sponge, kernels->keccak, block, len);
+    turboshake_init_block(sponge, kernels->keccak, block, len);
     turboshake_fill_in(sponge, seed_at, input->seed, XOF_SEED_SIZE / 8);
     if (input->nonce != NULL) {
         turboshake_fill_in(sponge, seed_at + XOF_SEED_SIZE + input->binder_len, input->nonce,
@@ -100,8 +101,10 @@ static lane_mask expand_fast(struct turboshake *sponge, const struct field_kerne
             words += whole * size * field->lanes;
             got -= whole * size;
         }
-        memcpy(split + split_words * field->lanes, words, got * field->lanes * sizeof(*words));
-        split_words += got;
+        if (got > 0) {
+            memcpy(split + split_words * field->lanes, words, got * field->lanes * sizeof(*words));
+            split_words += got;
+        }
         if (split_words == size) {
             bad |= field->sample(field_at(field, out, done++), split, 1);
             split_words = 0;
