@@ -420,7 +420,7 @@ static const char settings[] =
     " set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true)";
 
 struct status postgres_begin_on(struct sql *sql, enum store_mode mode, bool exclusive) {
-    sql->mode = mode;
+    sql->mode = mode == STORE_READ ? STORE_READ : STORE_WRITE;
     sql->exclusive = exclusive;
     TRY(postgres_send(sql,
                       mode == STORE_READ ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -428,6 +428,9 @@ struct status postgres_begin_on(struct sql *sql, enum store_mode mode, bool excl
                                          : "BEGIN ISOLATION LEVEL REPEATABLE READ",
                       SQL_NO_VALUES));
     TRY(postgres_send(sql, settings, SQL_NO_VALUES));
+    if (mode == STORE_WRITE_RELAXED) {
+        TRY(postgres_send(sql, "SET LOCAL synchronous_commit = off", SQL_NO_VALUES));
+    }
     if (!exclusive) {
         return OK;
     }
@@ -454,7 +457,7 @@ static void postgres_rollback(struct sql *sql) {
 static struct status postgres_begin(struct sql_pool *pool, enum store_mode mode, bool exclusive,
                                     struct sql **out) {
     struct sql *sql;
-    if (mode == STORE_WRITE && pool->read_only) {
+    if (mode != STORE_READ && pool->read_only) {
         return FAIL(PERMISSION_DENIED);
     }
     TRY(postgres_take(pool, &sql));

@@ -111,7 +111,7 @@ struct sql_driver {
      * it takes locks before it looks at what they guard. */
     struct status (*begin)(struct sql_pool *pool, enum store_mode mode, bool exclusive,
                            struct sql **out);
-    /* OK if and only if the transaction is durable; STORE also if that can't be
+    /* OK if and only if the transaction is durable (or committed, if relaxed); STORE also if that can't be
      * found out. `sql` is gone afterwards. */
     struct status (*commit)(struct sql *sql);
     void (*rollback)(struct sql *sql);

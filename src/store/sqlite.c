@@ -16,7 +16,8 @@
 /*
  * The SQLite driver: one connection that writes, which threads take in turn, and
  * a few that read. The database is in WAL mode, so readers see the last commit
- * and never wait; synchronous=FULL makes a commit wait for its fsync. Other
+ * and never wait; synchronous=FULL makes a commit wait for its fsync, which
+ * covers the relaxed commits before it, as all are in one file in order. Other
  * processes may have the file open: BEGIN IMMEDIATE takes the write lock before
  * anything is read, so a transaction never has to give up half-way.
  */
@@ -38,6 +39,7 @@ struct sql {
     struct sql_pool *pool;
     sqlite3 *db;
     bool writer;
+    bool relaxed; /* the writer's: its commits don't wait for the disk */
     struct sql *next; /* among the idle readers */
     struct sql_cursor statements[SQLITE_STATEMENTS];
 };
@@ -395,8 +397,14 @@ static void sqlite_close(struct sql_pool *pool) {
     free(pool);
 }
 
+/* Its statistics take a lock of the process at each allocation. Too late, and without
+ * effect, if somebody uses the library already. */
+static void library_configure(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
 static struct status sqlite_open(const char *address, const struct store_options *options,
                                  struct sql_pool **out) {
+    static pthread_once_t configured = PTHREAD_ONCE_INIT;
+    pthread_once(&configured, library_configure);
     TRY(file_prepare(address, options));
     struct sql_pool *pool = calloc(1, sizeof *pool);
     char *path = strdup(address);
@@ -477,13 +485,26 @@ static void connection_return(struct sql *sql) {
     pthread_mutex_unlock(&pool->mutex);
 }
 
+/* Can't be changed inside a transaction. */
+static struct status relaxed_set(struct sql *sql, bool relaxed) {
+    if (sql->relaxed != relaxed) {
+        TRY(sqlite_script(sql, relaxed ? "PRAGMA synchronous = NORMAL"
+                                       : "PRAGMA synchronous = FULL"));
+        sql->relaxed = relaxed;
+    }
+    return OK;
+}
+
 static struct status sqlite_begin(struct sql_pool *pool, enum store_mode mode, bool exclusive,
                                   struct sql **out) {
     (void)exclusive; /* every writer is */
     struct sql *sql = NULL;
-    TRY(mode == STORE_WRITE ? writer_take(pool, &sql) : reader_take(pool, &sql));
-    struct status status =
-        sqlite_run(sql, mode == STORE_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", NULL, 0, NULL);
+    bool reads = mode == STORE_READ;
+    TRY(reads ? reader_take(pool, &sql) : writer_take(pool, &sql));
+    struct status status = reads ? OK : relaxed_set(sql, mode == STORE_WRITE_RELAXED);
+    if (status_ok(status)) {
+        status = sqlite_run(sql, reads ? "BEGIN" : "BEGIN IMMEDIATE", NULL, 0, NULL);
+    }
     if (!status_ok(status)) {
         connection_return(sql);
         return status;

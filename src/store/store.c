@@ -44,7 +44,7 @@ static int64_t shard_choose(struct store *store) {
 static struct status run_once(struct store *store, enum store_mode mode, bool *exclusive,
                               store_function *function, void *argument) {
     struct store_tx tx = {.store = store,
-                          .mode = mode,
+                          .mode = mode == STORE_READ ? STORE_READ : STORE_WRITE,
                           .exclusive = *exclusive,
                           .failure = STATUS_OK,
                           .scratch = ARENA_INIT,

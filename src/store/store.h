@@ -86,7 +86,14 @@ struct status store_reseal(struct store *store, size_t *rewrapped);
  * added all the same: nothing is lost by that, nor by doing it again. */
 struct status store_rotate_data_key(struct store *store);
 
-enum store_mode { STORE_READ, STORE_WRITE };
+enum store_mode {
+    STORE_READ,
+    STORE_WRITE,
+    /* Without waiting for the disk: survives a kill of the process, but not yet a
+     * crash of its machine. The next STORE_WRITE makes it durable too, before it
+     * returns: what is durable never refers to what got lost. */
+    STORE_WRITE_RELAXED,
+};
 typedef struct status store_function(struct store_tx *tx, void *argument);
 struct status store_run(struct store *store, enum store_mode mode, store_function *function,
                         void *argument); /* STORE_BUSY after half a minute of lost races */

@@ -189,6 +189,24 @@ Test(sqlite, each_commit_is_synced) {
     }
 }
 
+static int put_and_count_syncs(enum store_mode mode) {
+    int before = syncs;
+    struct store_tx *tx = tx_begin(mode);
+    ASSERT_OK(store_peer_put(tx, &some_peer));
+    ASSERT_OK(tx_end(OK));
+    return syncs - before;
+}
+
+/* All commits are in one file in order, so one sync is for those before it too. */
+Test(sqlite, relaxed_commits_wait_for_no_sync_until_another_does) {
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(put_and_count_syncs(STORE_WRITE_RELAXED), 0);
+        cr_assert_eq(put_and_count_syncs(STORE_WRITE_RELAXED), 0);
+        cr_assert_gt(put_and_count_syncs(STORE_WRITE), 0);
+        cr_assert_gt(put_and_count_syncs(STORE_WRITE), 0);
+    }
+}
+
 /* A server that starts is the only one, so what its predecessor held is free at
  * once; and the predecessor can't write what has been taken over. */
 Test(sqlite, leases_end_when_a_server_starts) {

@@ -69,6 +69,22 @@ static struct status peer_get_run(struct store_tx *tx, void *argument) {
     return peer_get(tx);
 }
 
+/* What it does not wait for is the backend's own tests' matter. */
+Test(transaction, relaxed_writes_are_seen_and_rolled_back_like_others) {
+    struct store_tx *tx = tx_begin(STORE_WRITE_RELAXED);
+    ASSERT_OK(store_peer_put(tx, &some_peer));
+    ASSERT_FAIL(CANCELLED, tx_end(FAIL(CANCELLED)));
+    tx = tx_begin(STORE_READ);
+    ASSERT_FAIL(NOT_FOUND, peer_get(tx));
+    ASSERT_OK(tx_end(OK));
+    tx = tx_begin(STORE_WRITE_RELAXED);
+    ASSERT_OK(store_peer_put(tx, &some_peer));
+    ASSERT_OK(tx_end(OK));
+    tx = tx_begin(STORE_READ);
+    ASSERT_OK(peer_get(tx));
+    ASSERT_OK(tx_end(OK));
+}
+
 Test(transaction, reader_sees_whole_commits) {
     struct store *second;
     struct store_options options = fixture_options();
