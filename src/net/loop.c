@@ -69,10 +69,9 @@ static void run_tasks(struct loop *loop) {
 }
 
 static void on_wake(evutil_socket_t fd, short events, void *argument) {
-    (void)events;
     struct loop *loop = argument;
     uint64_t count;
-    if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN) {
+    if ((events & EV_READ) != 0 && read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN) {
         abort(); /* an eventfd of ours has no other failure */
     }
     run_tasks(loop);
@@ -90,7 +89,9 @@ static void post_all(struct loop *loop, struct loop_task *first, struct loop_tas
     pthread_mutex_unlock(&loop->mutex);
     /* If others wait, whoever posted the first of them has woken the loop. */
     const uint64_t one = 1;
-    if (was_empty && write(loop->wake, &one, sizeof(one)) < 0 && errno != EAGAIN) {
+    if (was_empty && loop_is_current(loop)) {
+        event_active(loop->wake_event, EV_TIMEOUT, 0); /* in its next turn */
+    } else if (was_empty && write(loop->wake, &one, sizeof(one)) < 0 && errno != EAGAIN) {
         abort();
     }
 }

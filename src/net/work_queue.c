@@ -22,10 +22,22 @@ struct delayed {
     struct work work;
 };
 
+struct worker {
+    struct work_queue *queue;
+    pthread_t thread;
+    pthread_cond_t wake;
+    bool idle;            /* in the queue's list of those */
+    struct worker *below; /* in it */
+};
+
+/* Invariant: if a delayed item is there and any worker sleeps, one of them is the
+ * watcher, who sleeps no longer than until the soonest of them. The others are woken
+ * before it, the one that went to sleep last first, as its memory is still warm. */
 struct work_queue {
     pthread_mutex_t mutex; /* over everything that follows */
-    pthread_cond_t ready;  /* there is work, or time to look again */
     pthread_cond_t quiet;  /* nothing waits or runs */
+    struct worker *idle;   /* those that sleep, but for the watcher */
+    struct worker *watcher;
 
     struct work *ring; /* `capacity` long; `waiting` from `first` on */
     size_t capacity;
@@ -39,7 +51,7 @@ struct work_queue {
 
     size_t running;
     bool stopping;
-    pthread_t *threads;
+    struct worker *workers;
     unsigned thread_count; /* running; 0 once joined */
 
     struct metrics *metrics;
@@ -104,29 +116,56 @@ static bool delayed_is_due(const struct work_queue *queue) {
     return queue->delayed > 0 && queue->heap[0].when <= clock_monotonic_ns();
 }
 
-/* Waits for a signal, or until the soonest delayed work is due. */
-static void wait_for_work(struct work_queue *queue) {
-    if (queue->delayed == 0) {
-        pthread_cond_wait(&queue->ready, &queue->mutex);
-        return;
+/* Wakes whoever is to look at what changed: NULL, nobody sleeps. */
+static void wake_one(struct work_queue *queue) {
+    struct worker *worker = queue->idle;
+    if (worker != NULL) {
+        queue->idle = worker->below;
+        worker->idle = false;
+    } else {
+        worker = queue->watcher;
     }
-    const int64_t when = queue->heap[0].when;
-    const struct timespec until = {.tv_sec = when / 1000000000, .tv_nsec = when % 1000000000};
-    pthread_cond_timedwait(&queue->ready, &queue->mutex, &until);
+    if (worker != NULL) {
+        pthread_cond_signal(&worker->wake);
+    }
 }
 
-static bool take(struct work_queue *queue, struct work *out) {
+static void watch(struct worker *worker) {
+    struct work_queue *queue = worker->queue;
+    const int64_t when = queue->heap[0].when;
+    const struct timespec until = {.tv_sec = when / 1000000000, .tv_nsec = when % 1000000000};
+    queue->watcher = worker;
+    pthread_cond_timedwait(&worker->wake, &queue->mutex, &until);
+    queue->watcher = NULL;
+}
+
+/* Until there may be work. */
+static void worker_sleep(struct worker *worker) {
+    struct work_queue *queue = worker->queue;
+    if (queue->delayed > 0 && queue->watcher == NULL) {
+        watch(worker);
+        return;
+    }
+    worker->below = queue->idle;
+    worker->idle = true;
+    queue->idle = worker;
+    while (worker->idle && !queue->stopping) {
+        pthread_cond_wait(&worker->wake, &queue->mutex);
+    }
+}
+
+static bool take(struct worker *worker, struct work *out) {
+    struct work_queue *queue = worker->queue;
     while (!queue->stopping) {
         const bool due = delayed_is_due(queue);
         if (!due && queue->waiting == 0) {
-            wait_for_work(queue);
+            worker_sleep(worker);
             continue;
         }
         *out = due ? heap_pop(queue) : ring_pop(queue);
-        /* This thread may have been the only one that slept until the soonest
-         * delayed item; another must now watch it. */
-        if (queue->delayed > 0) {
-            pthread_cond_signal(&queue->ready);
+        /* This one may have been the watcher; then another must be. */
+        if (queue->delayed > 0 && queue->watcher == NULL) {
+            wake_one(queue);
         }
         return true;
     }
@@ -134,10 +173,11 @@ static bool take(struct work_queue *queue, struct work *out) {
 }
 
 static void *worker_main(void *argument) {
-    struct work_queue *queue = argument;
+    struct worker *worker = argument;
+    struct work_queue *queue = worker->queue;
     struct work work;
     pthread_mutex_lock(&queue->mutex);
-    while (take(queue, &work)) {
+    while (take(worker, &work)) {
         queue->running++;
         pthread_mutex_unlock(&queue->mutex);
         work.function(work.argument, false);
@@ -161,10 +201,19 @@ struct status work_queue_submit(struct work_queue *queue, work_function *functio
     } else {
         const size_t slot = (queue->first + queue->waiting++) % queue->capacity;
         queue->ring[slot] = (struct work){function, argument};
-        pthread_cond_signal(&queue->ready);
+        wake_one(queue);
     }
     pthread_mutex_unlock(&queue->mutex);
     return status;
+}
+
+/* The soonest item is another now. */
+static void watch_anew(struct work_queue *queue) {
+    if (queue->watcher != NULL) {
+        pthread_cond_signal(&queue->watcher->wake);
+    } else {
+        wake_one(queue); /* to become the watcher */
+    }
 }
 
 struct status work_queue_submit_at(struct work_queue *queue, int64_t when, work_function *function,
@@ -172,8 +221,11 @@ struct status work_queue_submit_at(struct work_queue *queue, int64_t when, work_
     struct status status = FAIL(CANCELLED);
     pthread_mutex_lock(&queue->mutex);
     if (!queue->stopping) {
-        status = heap_push(queue, (struct delayed){when, queue->sequence++, {function, argument}});
-        pthread_cond_signal(&queue->ready); /* it may be the soonest now */
+        const uint64_t sequence = queue->sequence++;
+        status = heap_push(queue, (struct delayed){when, sequence, {function, argument}});
+        if (status_ok(status) && queue->heap[0].sequence == sequence) {
+            watch_anew(queue);
+        }
     }
     pthread_mutex_unlock(&queue->mutex);
     return status;
@@ -228,11 +280,15 @@ static void cancel_all(struct work_queue *queue) {
 void work_queue_stop(struct work_queue *queue) {
     pthread_mutex_lock(&queue->mutex);
     queue->stopping = true;
-    pthread_cond_broadcast(&queue->ready);
+    for (unsigned i = 0; i < queue->thread_count; i++) {
+        pthread_cond_signal(&queue->workers[i].wake);
+    }
     pthread_cond_broadcast(&queue->quiet);
     pthread_mutex_unlock(&queue->mutex);
     for (; queue->thread_count > 0; queue->thread_count--) {
-        pthread_join(queue->threads[queue->thread_count - 1], NULL);
+        struct worker *worker = &queue->workers[queue->thread_count - 1];
+        pthread_join(worker->thread, NULL);
+        pthread_cond_destroy(&worker->wake);
     }
     cancel_all(queue);
 }
@@ -243,12 +299,11 @@ void work_queue_free(struct work_queue *queue) {
     }
     work_queue_stop(queue);
     metrics_forget_reader(queue->metrics, queue);
-    pthread_cond_destroy(&queue->ready);
     pthread_cond_destroy(&queue->quiet);
     pthread_mutex_destroy(&queue->mutex);
     free(queue->ring);
     free(queue->heap);
-    free(queue->threads);
+    free(queue->workers);
     free(queue);
 }
 
@@ -288,24 +343,29 @@ static struct status add_metrics(struct work_queue *queue, struct metrics *metri
                                 queue);
 }
 
-static struct status start_threads(struct work_queue *queue, unsigned count, const char *name) {
-    while (queue->thread_count < count) {
-        char label[32];
-        snprintf(label, sizeof(label), "%.11s-%u", name, queue->thread_count);
-        TRY(thread_start(&queue->threads[queue->thread_count], label, worker_main, queue));
-        queue->thread_count++;
-    }
-    return OK;
-}
-
-static void init_locks(struct work_queue *queue) {
+static void init_clocked(pthread_cond_t *condition) {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&queue->mutex, NULL);
-    pthread_cond_init(&queue->ready, &attributes);
-    pthread_cond_init(&queue->quiet, &attributes);
+    pthread_cond_init(condition, &attributes);
     pthread_condattr_destroy(&attributes);
+}
+
+static struct status start_threads(struct work_queue *queue, unsigned count, const char *name) {
+    for (unsigned i = 0; i < count; i++) {
+        char label[32];
+        struct worker *worker = &queue->workers[i];
+        worker->queue = queue;
+        init_clocked(&worker->wake);
+        snprintf(label, sizeof(label), "%.11s-%u", name, i);
+        struct status status = thread_start(&worker->thread, label, worker_main, worker);
+        if (!status_ok(status)) {
+            pthread_cond_destroy(&worker->wake);
+            return status;
+        }
+        queue->thread_count++;
+    }
+    return OK;
 }
 
 struct status work_queue_new(struct work_queue **out, const struct work_queue_config *config) {
@@ -318,11 +378,12 @@ struct status work_queue_new(struct work_queue **out, const struct work_queue_co
     if (queue == NULL) {
         return FAIL(NO_MEMORY);
     }
-    init_locks(queue);
+    pthread_mutex_init(&queue->mutex, NULL);
+    init_clocked(&queue->quiet);
     queue->capacity = config->capacity == 0 ? 1024 : config->capacity;
     queue->ring = calloc(queue->capacity, sizeof(*queue->ring));
-    queue->threads = calloc(threads, sizeof(*queue->threads));
-    struct status status = queue->ring == NULL || queue->threads == NULL ? FAIL(NO_MEMORY) : OK;
+    queue->workers = calloc(threads, sizeof(*queue->workers));
+    struct status status = queue->ring == NULL || queue->workers == NULL ? FAIL(NO_MEMORY) : OK;
     if (status_ok(status) && config->metrics != NULL) {
         status = add_metrics(queue, config->metrics, name);
     }

@@ -102,6 +102,29 @@ Test(work_queue, watches_the_delayed_while_others_are_busy) {
     work_queue_free(queue);
 }
 
+/* The one that watches the delayed item works too, if all others do. */
+Test(work_queue, wakes_all_its_threads) {
+    struct work_queue *queue = make(3, 0, NULL);
+    cr_assert(status_ok(work_queue_submit_after_ms(queue, 60000, note, &order[0])));
+    for (int round = 0; round < 20; round++) {
+        struct timespec most;
+        clock_gettime(CLOCK_REALTIME, &most);
+        most.tv_sec += 10;
+        nanosleep(&(struct timespec){0, 1000000}, NULL); /* most of them sleep */
+        for (int i = 0; i < 3; i++) {
+            cr_assert(status_ok(work_queue_submit(queue, block, NULL)));
+        }
+        for (int i = 0; i < 3; i++) {
+            cr_assert_eq(sem_timedwait(&entered, &most), 0, "round %d: %d run", round, i);
+        }
+        for (int i = 0; i < 3; i++) {
+            sem_post(&gate);
+        }
+    }
+    cr_assert(status_ok(work_queue_drain(queue, 5000)));
+    work_queue_free(queue);
+}
+
 Test(work_queue, cancels_what_waits_when_it_stops) {
     struct work_queue *queue = make(1, 8, NULL);
     cr_assert(status_ok(work_queue_submit(queue, block, NULL)));
