@@ -12,11 +12,82 @@ static struct status refuse(struct acme_problem *problem, enum acme_error error,
     return FAIL(INVALID_MESSAGE);
 }
 
-static struct status decode(const json_t *object, const char *name, struct arena *arena,
-                            struct span *out) {
-    const char *text = json_text(object, name);
-    return text == NULL ? FAIL(INVALID_MESSAGE)
-                        : base64url_decode_any(arena, span_of_string(text), out);
+/* What a flattened JWS consists of, encoded. NULL: it isn't there, or no string. */
+enum { PROTECTED, PAYLOAD, SIGNATURE, PART_COUNT };
+struct parts {
+    struct span of[PART_COUNT];
+};
+static const char *const part_names[] = {"protected", "payload", "signature"};
+
+static struct parts parts_of_object(const json_t *object) {
+    struct parts parts = {0};
+    for (int i = 0; i < PART_COUNT; i++) {
+        const char *text = json_text(object, part_names[i]);
+        parts.of[i] = text == NULL ? SPAN_EMPTY : span_of_string(text);
+    }
+    return parts;
+}
+
+static const uint8_t *skip_space(const uint8_t *at, const uint8_t *end) {
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')) {
+        at++;
+    }
+    return at;
+}
+
+static bool skip_byte(const uint8_t **at, const uint8_t *end, uint8_t byte) {
+    *at = skip_space(*at, end);
+    const bool there = *at < end && **at == byte;
+    *at += there;
+    return there;
+}
+
+/* A string without escapes. */
+static bool scan_text(const uint8_t **at, const uint8_t *end, struct span *out) {
+    if (!skip_byte(at, end, '"')) {
+        return false;
+    }
+    const uint8_t *start = *at;
+    const uint8_t *quote = memchr(start, '"', (size_t)(end - start));
+    if (quote == NULL || memchr(start, '\\', (size_t)(quote - start)) != NULL) {
+        return false;
+    }
+    *out = span_of(start, (size_t)(quote - start));
+    *at = quote + 1;
+    return true;
+}
+
+static bool scan_member(const uint8_t **at, const uint8_t *end, struct parts *out) {
+    struct span name;
+    struct span text;
+    if (!scan_text(at, end, &name) || !skip_byte(at, end, ':') || !scan_text(at, end, &text)) {
+        return false;
+    }
+    for (int i = 0; i < PART_COUNT; i++) {
+        if (span_equal_vartime(name, span_of_string(part_names[i])) && out->of[i].data == NULL) {
+            out->of[i] = text;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reads what nearly every client sends, an object of these three strings and nothing
+ * else, in a fraction of a parser's time. False for all else, which is for the parser
+ * to judge. That the strings are base64url is seen when they are decoded. */
+static bool parts_scan(struct span body, struct parts *out) {
+    const uint8_t *at = body.data;
+    const uint8_t *end = body.data + body.len;
+    *out = (struct parts){0};
+    if (body.len > JSON_BYTES_MAX || !skip_byte(&at, end, '{')) {
+        return false;
+    }
+    for (int i = 0; i < PART_COUNT; i++) {
+        if ((i > 0 && !skip_byte(&at, end, ',')) || !scan_member(&at, end, out)) {
+            return false;
+        }
+    }
+    return skip_byte(&at, end, '}') && skip_space(at, end) == end;
 }
 
 static struct status read_key(const json_t *header, struct arena *arena, struct jws *jws,
@@ -83,45 +154,75 @@ done:
     return status;
 }
 
-static struct status read_parts(const json_t *object, struct arena *arena, struct jws *jws,
+static struct status decode(struct span text, struct arena *arena, struct span *out) {
+    return text.data == NULL ? FAIL(INVALID_MESSAGE) : base64url_decode_any(arena, text, out);
+}
+
+/* What was signed: the encoded header, a dot, the encoded payload. */
+static struct status join(const struct parts *parts, struct arena *arena, struct span *out) {
+    const struct span header = parts->of[PROTECTED];
+    const struct span payload = parts->of[PAYLOAD];
+    uint8_t *input = arena_alloc(arena, header.len + 1 + payload.len, 1);
+    if (input == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    memcpy(input, header.data, header.len);
+    input[header.len] = '.';
+    memcpy(input + header.len + 1, payload.data, payload.len);
+    *out = span_of(input, header.len + 1 + payload.len);
+    return OK;
+}
+
+static struct status read_parts(const struct parts *parts, struct arena *arena, struct jws *jws,
                                 struct acme_problem *problem) {
     struct span header;
+    if (!status_ok(decode(parts->of[PROTECTED], arena, &header)) ||
+        !status_ok(decode(parts->of[PAYLOAD], arena, &jws->payload)) ||
+        !status_ok(decode(parts->of[SIGNATURE], arena, &jws->signature))) {
+        return refuse(problem, ACME_MALFORMED,
+                      "protected, payload and signature must be there, in base64url");
+    }
+    TRY(join(parts, arena, &jws->input));
+    return read_header(header, arena, jws, problem);
+}
+
+static struct status read_object(const json_t *object, struct arena *arena, struct jws *jws,
+                                 struct acme_problem *problem) {
+    if (!json_is_object(object)) {
+        return refuse(problem, ACME_MALFORMED, "a JWS is a JSON object");
+    }
     if (json_object_get(object, "header") != NULL || json_object_get(object, "signatures") != NULL) {
         return refuse(problem, ACME_MALFORMED,
                       "the JWS must be flattened, with all of its header protected");
     }
-    if (!status_ok(decode(object, "protected", arena, &header)) ||
-        !status_ok(decode(object, "payload", arena, &jws->payload)) ||
-        !status_ok(decode(object, "signature", arena, &jws->signature))) {
-        return refuse(problem, ACME_MALFORMED,
-                      "protected, payload and signature must be there, in base64url");
+    const struct parts parts = parts_of_object(object);
+    return read_parts(&parts, arena, jws, problem);
+}
+
+/* `jws` becomes `out`, or is given up. */
+static struct status finish(struct status status, struct jws *jws, struct jws *out) {
+    if (status_ok(status)) {
+        *out = *jws;
+    } else {
+        jws_release(jws);
     }
-    const char *input = arena_printf(arena, "%s.%s", json_text(object, "protected"),
-                                     json_text(object, "payload"));
-    if (input == NULL) {
-        return FAIL(NO_MEMORY);
-    }
-    jws->input = span_of_string(input);
-    return read_header(header, arena, jws, problem);
+    return status;
 }
 
 struct status jws_read_object(const json_t *object, struct arena *arena, struct jws *out,
                               struct acme_problem *problem) {
     struct jws jws = {0};
-    struct status status = json_is_object(object)
-                               ? read_parts(object, arena, &jws, problem)
-                               : refuse(problem, ACME_MALFORMED, "a JWS is a JSON object");
-    if (!status_ok(status)) {
-        jws_release(&jws);
-        return status;
-    }
-    *out = jws;
-    return OK;
+    return finish(read_object(object, arena, &jws, problem), &jws, out);
 }
 
 struct status jws_read(struct span body, struct arena *arena, struct jws *out,
                        struct acme_problem *problem) {
     json_t *object = NULL;
+    struct parts parts;
+    if (parts_scan(body, &parts)) {
+        struct jws jws = {0};
+        return finish(read_parts(&parts, arena, &jws, problem), &jws, out);
+    }
     if (!status_ok(json_parse(body, &object))) {
         return refuse(problem, ACME_MALFORMED, "the body is no JSON object");
     }

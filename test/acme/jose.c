@@ -160,6 +160,46 @@ Test(jose, a_mac_needs_its_key_and_post_as_get_is_empty) {
     arena_release(&arena);
 }
 
+/* {"alg":"ES256","kid":"a"} */
+#define KID_HEADER "eyJhbGciOiJFUzI1NiIsImtpZCI6ImEifQ"
+
+/* However its JSON is written, it is the same JWS, and what is no JSON is none. */
+Test(jose, an_envelope_is_any_json_with_the_three_strings) {
+    static const struct {
+        const char *body;
+        bool good;
+    } cases[] = {
+        {"{\"protected\":\"" KID_HEADER "\",\"payload\":\"e30\",\"signature\":\"AA\"}", true},
+        {" {\n\t\"signature\" : \"AA\" ,\r\n\"payload\":\"e30\",\"protected\":\"" KID_HEADER "\"} ", true},
+        {"{\"protected\":\"" KID_HEADER "\",\"payload\":\"e3\\u0030\",\"signature\":\"AA\"}", true},
+        {"{\"protected\":\"" KID_HEADER "\",\"p\\u0061yload\":\"e30\",\"signature\":\"AA\"}", true},
+        {"{\"protected\":\"" KID_HEADER "\",\"payload\":\"e30\",\"signature\":\"AA\",\"more\":[1]}", true},
+        {"{\"protected\":\"" KID_HEADER "\",\"payload\":\"e30\",\"signature\":\"AA\"", false},
+        {"{\"protected\":\"" KID_HEADER "\",\"payload\":\"e30\",\"signature\":\"AA\",}", false},
+        {"{\"protected\":\"" KID_HEADER "\",\"payload\":\"e30\",\"signature\":\"AA\"}}", false},
+        {"{\"protected\":\"" KID_HEADER "\" \"payload\":\"e30\",\"signature\":\"AA\"}", false},
+        {"{\"protected\":\"" KID_HEADER "\",\"payload\":\"e30\",\"payload\":\"e30\"}", false},
+        {"{\"protected\":\"" KID_HEADER "\",\"payload\":\"e30\",\"signature\":\"AA\",\"payload\":\"\"}", false},
+        {"{\"protected\":\"" KID_HEADER "\",\"payload\":\"e3%\",\"signature\":\"AA\"}", false},
+        {"{\"protected\":\"" KID_HEADER "\",\"payload\":\"e30=\",\"signature\":\"AA\"}", false},
+        {"{\"protected\":\"" KID_HEADER "\",\"payload\":null,\"signature\":\"AA\"}", false},
+        {"{\"protected\":\"" KID_HEADER "\",\"payload\":\"e30\"}", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct arena arena = ARENA_INIT;
+        struct acme_problem problem = {0};
+        struct jws jws;
+        const bool good = status_ok(jws_read(span_of_string(cases[i].body), &arena, &jws, &problem));
+        cr_assert_eq(good, cases[i].good, "%s", cases[i].body);
+        if (good) {
+            cr_assert(span_equal_vartime(jws.payload, SPAN_OF_LITERAL("{}")));
+            cr_assert_eq(jws.input.len, strlen(KID_HEADER ".e30"));
+            cr_assert_eq(jws.signature.len, 1);
+        }
+        arena_release(&arena);
+    }
+}
+
 /* A flattened JWS with this protected header. */
 static struct acme_problem problem_of(const char *header, const char *more) {
     struct arena arena = ARENA_INIT;
