@@ -57,6 +57,7 @@ static bool call(struct acme_client *client, const char *method, const char *url
         .method = method, .url = url, .headers = &type, .header_count = body.len > 0,
         .body = body};
     *out = (struct acme_answer){.status = 0};
+    client->requests++;
     if (!status_ok(http_client_call(client->http, &request, &response))) {
         return false;
     }
@@ -227,7 +228,10 @@ static bool authorize(struct acme_client *client, const char *url) {
     const char *challenge = http_challenge(authorization.json);
     bool good = valid;
     if (!valid && challenge != NULL && acme_post(client, challenge, "{}", &tried)) {
-        good = tried.status == 200 && poll_status(client, url, "valid");
+        const char *outcome = json_text(tried.json, "status");
+        good = tried.status == 200 &&
+               ((outcome != NULL && strcmp(outcome, "valid") == 0) ||
+                poll_status(client, url, "valid"));
         acme_answer_release(&tried);
     }
     acme_answer_release(&authorization);

@@ -19,6 +19,7 @@ struct acme_client {
     struct arena arena;       /* of what lives as long as the client */
     const char *kid;          /* NULL until registered */
     char nonce[64];           /* for the next request; empty: fetch one */
+    unsigned long requests;   /* sent so far */
 };
 
 struct acme_answer {
@@ -47,7 +48,9 @@ bool acme_send(struct acme_client *client, const char *url, struct span body,
 /* Registers; with an external account key if `eab_kid` isn't NULL. */
 bool acme_register(struct acme_client *client, const char *eab_kid, struct span eab_key);
 
-/* Orders, answers http-01, finalises with `key` and downloads. */
+/* Orders, answers http-01, finalises with `key` and downloads. A challenge that is
+ * answered as valid is not asked about again: its authorization is valid too (RFC
+ * 8555 section 7.1.6). */
 struct acme_issued {
     struct buffer pem;
     char order[256], certificate[256];

@@ -21,7 +21,7 @@ struct load {
     EVP_PKEY *key;
     const char *kid;
     long count;
-    atomic_long next, failed;
+    atomic_long next, failed, requests;
     int64_t *took_ns; /* of each that succeeded; 0 otherwise */
 };
 
@@ -51,6 +51,7 @@ static void *work(void *argument) {
     for (long i; (i = atomic_fetch_add(&load->next, 1)) < load->count;) {
         issue_one(load, &client, i);
     }
+    atomic_fetch_add(&load->requests, (long)client.requests);
     return NULL;
 }
 
@@ -66,9 +67,10 @@ static void report(struct load *load, double seconds) {
     qsort(load->took_ns, (size_t)load->count, sizeof(int64_t), compare);
     if (done > 0) {
         fprintf(stderr,
-                "%ld certificates, %ld failures, %.1f a second; ms: median %.2f, p99 %.2f, most "
-                "%.2f\n",
+                "%ld certificates, %ld failures, %.1f a second, %.2f requests each; ms: median "
+                "%.2f, p99 %.2f, most %.2f\n",
                 done, skip, (double)done / seconds,
+                (double)atomic_load(&load->requests) / (double)done,
                 (double)load->took_ns[skip + done / 2] / 1e6,
                 (double)load->took_ns[skip + done * 99 / 100] / 1e6,
                 (double)load->took_ns[load->count - 1] / 1e6);

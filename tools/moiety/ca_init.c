@@ -171,6 +171,24 @@ static const char *key_lines(struct making *m) {
     return key;
 }
 
+/* The CA's own server has to be allowed as well. */
+static struct status add_allowed(struct making *m) {
+    const struct ca_policy policy = {.domains = &allowed, .domain_count = 1};
+    struct acme_identifier server;
+    if (allowed == NULL) {
+        return OK;
+    }
+    TRY(identifier_parse(server_name, &m->arena, &server));
+    if (ca_policy_allows(&policy, &server)) {
+        return buffer_printf(&m->text, "allow:\n  domains: [%s]\n", allowed);
+    }
+    return buffer_printf(&m->text,
+                         server.type == IDENTIFIER_IP
+                             ? "allow:\n  domains: [%s]\n  networks: [\"%s\"]\n"
+                             : "allow:\n  domains: [%s, %s]\n",
+                         allowed, server_name);
+}
+
 static bool write_config(struct making *m) {
     const char *key = key_lines(m);
     const char *port = strrchr(listen_address, ':');
@@ -205,9 +223,7 @@ static bool write_config(struct making *m) {
     }
     return status_ok(buffer_printf(&m->text, "log:\n  key: log.key\n  origin: %s/log\n",
                                    server_name)) &&
-           (allowed == NULL ||
-            status_ok(buffer_printf(&m->text, "allow:\n  domains: [%s, %s]\n", allowed,
-                                    server_name))) &&
+           status_ok(add_allowed(m)) &&
            write_file(m, "ca.yaml", buffer_span(&m->text), 0644);
 }
 

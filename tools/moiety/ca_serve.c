@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <malloc.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <signal.h>
@@ -56,7 +57,7 @@ static bool failed(const char *what, struct status status) {
 
 static const struct ca_profile *web_profile(const struct ca_options *o) {
     for (size_t i = 0; i < o->profile_count; i++) {
-        if ((ca_role_uses(o->profiles[i].role) & CA_USE_SERVER) != 0) {
+        if (o->profiles[i].role == CA_ROLE_WEB) {
             return &o->profiles[i];
         }
     }
@@ -246,6 +247,8 @@ int ca_serve_main(int argc, char **argv) {
     if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
         return EXIT_FAILURE;
     }
+    /* Threads that share heaps hold less: most of them wait for other servers. */
+    mallopt(M_ARENA_MAX, 2);
     bool good = start(&s);
     if (good) {
         log_event(LOG_INFO, "ready", LOG_STRING("version", program_version()),

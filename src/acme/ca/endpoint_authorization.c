@@ -10,7 +10,6 @@
 struct lookup {
     struct ca_exchange *x;
     struct ca_id id;
-    enum challenge_type challenge; /* to be tried */
     struct ca_authorization authorization;
 };
 
@@ -116,17 +115,21 @@ static struct status read_authorization(struct store_tx *tx, void *argument) {
     return ca_authorization_get(tx, lookup->x->arena, &lookup->id, &lookup->authorization);
 }
 
-static struct status find(struct lookup *lookup) {
-    struct ca_exchange *x = lookup->x;
-    TRY(ca_path_id(x, "id", &lookup->id));
-    struct status status = ca_db_read(x->ca->db, read_authorization, lookup);
-    if (status.code == STATUS_NOT_FOUND) {
-        status = ca_fail(x, ACME_MALFORMED, "there is no such authorization");
-        x->problem.http = 404;
-        return status;
+static struct status look_up(struct store_tx *tx, struct ca_exchange *x) {
+    struct lookup *lookup = ARENA_ARRAY(x->arena, struct lookup, 1);
+    if (lookup == NULL) {
+        return FAIL(NO_MEMORY);
     }
-    TRY(status);
-    return ca_id_equal(&lookup->authorization.account, &x->account.id)
+    *lookup = (struct lookup){.x = x};
+    x->found = &lookup->authorization;
+    TRY(ca_path_id_read(x, "id", &lookup->id));
+    return read_authorization(tx, lookup);
+}
+
+static struct status find(struct ca_exchange *x, struct ca_authorization **out) {
+    TRY(ca_found_check(x, "authorization"));
+    *out = x->found;
+    return ca_id_equal(&(*out)->account, &x->account.id)
                ? OK
                : ca_fail(x, ACME_UNAUTHORIZED, "this authorization is another account's");
 }
@@ -143,21 +146,51 @@ static struct status deactivate(struct store_tx *tx, void *argument) {
     return read_authorization(tx, argument);
 }
 
-static struct status authorization(struct ca_exchange *x) {
-    struct lookup lookup = {.x = x};
-    TRY(find(&lookup));
-    if (x->payload != NULL) {
-        const char *state = json_text(x->payload, "status");
-        if (state == NULL || strcmp(state, "deactivated") != 0) {
-            return ca_fail(x, ACME_MALFORMED,
-                           "an authorization's status can become deactivated alone");
-        }
-        TRY(ca_db_write(x->ca->db, deactivate, &lookup));
-    }
-    if (is_processing(&lookup.authorization)) {
+static struct status reply_authorization(struct ca_exchange *x,
+                                         const struct ca_authorization *a) {
+    if (is_processing(a)) {
         TRY(ca_header(x, "Retry-After", "1"));
     }
-    return ca_reply_json(x, 200, authorization_json(x, &lookup.authorization));
+    return ca_reply_json(x, 200, authorization_json(x, a));
+}
+
+static void deactivate_run(void *argument, bool cancelled) {
+    struct ca_exchange *x = argument;
+    struct lookup lookup = {.x = x, .id = x->authorization->id};
+    struct status status =
+        cancelled ? FAIL(BUSY) : ca_db_write(x->ca->db, deactivate, &lookup);
+    if (status_ok(status)) {
+        status = reply_authorization(x, &lookup.authorization);
+    }
+    ca_exchange_end(x, status);
+}
+
+static void deactivate_later(struct ca_exchange *x) {
+    struct status status = work_queue_submit(x->ca->work, deactivate_run, x);
+    if (!status_ok(status)) {
+        ca_exchange_end(x, status);
+    }
+}
+
+static struct status hand_over_about(struct ca_exchange *x, struct ca_authorization *a,
+                                     void (*hand_over)(struct ca_exchange *x)) {
+    x->authorization = a;
+    x->hand_over = hand_over;
+    return OK;
+}
+
+static struct status authorization(struct ca_exchange *x) {
+    struct ca_authorization *a;
+    TRY(find(x, &a));
+    if (x->payload == NULL) {
+        return reply_authorization(x, a);
+    }
+    const char *state = json_text(x->payload, "status");
+    if (state == NULL || strcmp(state, "deactivated") != 0) {
+        return ca_fail(x, ACME_MALFORMED,
+                       "an authorization's status can become deactivated alone");
+    }
+    return hand_over_about(x, a, deactivate_later);
 }
 
 /* ---- A challenge ---- */
@@ -183,7 +216,7 @@ void ca_challenge_answer(struct ca_exchange *x, struct status status,
     ca_exchange_end(x, status);
 }
 
-static void hand_over(struct ca_exchange *x) {
+static void try_later(struct ca_exchange *x) {
     struct status status =
         ca_validation_submit(x->ca, x->authorization, &x->account, x);
     if (!status_ok(status)) {
@@ -193,36 +226,29 @@ static void hand_over(struct ca_exchange *x) {
 
 /* Asking again for what is under way or done changes nothing. */
 static struct status challenge(struct ca_exchange *x) {
-    struct lookup lookup = {.x = x};
+    struct ca_authorization *a;
     struct span name = http_request_parameter(x->request, "type");
     const char *text = arena_printf(x->arena, "%.*s", (int)name.len, (const char *)name.data);
-    TRY(find(&lookup));
-    struct ca_authorization *a = &lookup.authorization;
-    lookup.challenge = text == NULL ? CHALLENGE_NONE : challenge_of_name(text);
-    if (lookup.challenge == CHALLENGE_NONE || !is_offered(x, a, lookup.challenge)) {
+    TRY(find(x, &a));
+    enum challenge_type type = text == NULL ? CHALLENGE_NONE : challenge_of_name(text);
+    if (type == CHALLENGE_NONE || !is_offered(x, a, type)) {
         struct status status = ca_fail(x, ACME_MALFORMED, "there is no such challenge");
         x->problem.http = 404;
         return status;
     }
     if (x->payload == NULL || a->state != CA_AUTHORIZATION_PENDING ||
-        a->challenge != CHALLENGE_NONE || ca_validation_runs(x->ca, &lookup.id)) {
-        return reply_challenge(x, a, lookup.challenge);
+        a->challenge != CHALLENGE_NONE || ca_validation_runs(x->ca, &a->id)) {
+        return reply_challenge(x, a, type);
     }
     if (a->expires <= x->now) {
         return ca_fail(x, ACME_MALFORMED, "the authorization expired");
     }
     TRY(ca_validation_check_room(x->ca));
-    x->authorization = ARENA_ARRAY(x->arena, struct ca_authorization, 1);
-    if (x->authorization == NULL) {
-        return FAIL(NO_MEMORY);
-    }
-    *x->authorization = *a;
-    x->authorization->challenge = lookup.challenge;
-    x->hand_over = hand_over;
-    return OK;
+    a->challenge = type;
+    return hand_over_about(x, a, try_later);
 }
 
 const struct ca_endpoint ca_endpoint_authorization = {
-    .who = CA_WHO_ACCOUNT, .either = true, .run = authorization};
+    .who = CA_WHO_ACCOUNT, .either = true, .reads = true, .look_up = look_up, .run = authorization};
 const struct ca_endpoint ca_endpoint_challenge = {
-    .who = CA_WHO_ACCOUNT, .either = true, .run = challenge};
+    .who = CA_WHO_ACCOUNT, .either = true, .reads = true, .look_up = look_up, .run = challenge};

@@ -6,36 +6,23 @@
 
 /* Downloads a certificate with its chain; the alternates are one further path
  * segment away, told by Link (RFC 8555 section 7.4.2). */
-struct lookup {
-    struct ca_exchange *x;
+static struct status look_up(struct store_tx *tx, struct ca_exchange *x) {
     uint8_t serial[CA_SERIAL_SIZE];
-    struct ca_certificate certificate;
-};
-
-static struct status read_certificate(struct store_tx *tx, void *argument) {
-    struct lookup *lookup = argument;
-    return ca_certificate_get(tx, lookup->x->arena, lookup->serial, &lookup->certificate);
+    struct ca_certificate *certificate = ARENA_ARRAY(x->arena, struct ca_certificate, 1);
+    struct span text = http_request_parameter(x->request, "serial");
+    x->found = certificate;
+    if (certificate == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    return status_ok(base64url_decode(serial, CA_SERIAL_SIZE, text))
+               ? ca_certificate_get(tx, x->arena, serial, certificate)
+               : FAIL(NOT_FOUND);
 }
 
-static struct status not_found(struct ca_exchange *x) {
-    struct status status = ca_fail(x, ACME_MALFORMED, "there is no such certificate");
-    x->problem.http = 404;
-    return status;
-}
-
-static struct status find(struct lookup *lookup) {
-    struct ca_exchange *x = lookup->x;
-    if (!status_ok(base64url_decode(lookup->serial, CA_SERIAL_SIZE,
-                                    http_request_parameter(x->request, "serial")))) {
-        return not_found(x);
-    }
-    struct status status = ca_db_read(x->ca->db, read_certificate, lookup);
-    if (status.code == STATUS_NOT_FOUND) {
-        return not_found(x);
-    }
-    TRY(status);
-    return lookup->certificate.has_account &&
-                   ca_id_equal(&lookup->certificate.account, &x->account.id)
+static struct status find(struct ca_exchange *x, struct ca_certificate **out) {
+    TRY(ca_found_check(x, "certificate"));
+    *out = x->found;
+    return (*out)->has_account && ca_id_equal(&(*out)->account, &x->account.id)
                ? OK
                : ca_fail(x, ACME_UNAUTHORIZED, "this certificate is another account's");
 }
@@ -69,19 +56,20 @@ static struct status add_links(struct ca_exchange *x, const struct ca_chains *ch
 }
 
 static struct status certificate(struct ca_exchange *x) {
-    struct lookup lookup = {.x = x};
+    struct ca_certificate *found;
     struct buffer pem = BUFFER_INIT;
     struct span number = http_request_parameter(x->request, "chain");
-    TRY(find(&lookup));
-    const struct ca_chains *chains = ca_chains_find(x->ca, lookup.certificate.issuer);
+    TRY(find(x, &found));
+    const struct ca_chains *chains = ca_chains_find(x->ca, found->issuer);
     size_t chosen = number.len == 1 ? (size_t)(number.data[0] - '0') : 0;
-    const char *serial = base64url_string(x->arena, SPAN_OF_ARRAY(lookup.serial));
+    const char *serial = base64url_string(x->arena, SPAN_OF_ARRAY(found->serial));
     if (chains == NULL || chosen >= chains->count || number.len > 1) {
-        return not_found(x);
+        x->found_status = FAIL(NOT_FOUND);
+        return ca_found_check(x, "certificate");
     }
     struct status status = serial == NULL ? FAIL(NO_MEMORY) : OK;
     TRY_GOTO(status, status, exit);
-    TRY_GOTO(status, leaf_pem(lookup.certificate.der, &pem), exit);
+    TRY_GOTO(status, leaf_pem(found->der, &pem), exit);
     TRY_GOTO(status, buffer_append(&pem, buffer_span(&chains->items[chosen].pem)), exit);
     TRY_GOTO(status, add_links(x, chains, chosen, serial), exit);
     status = ca_reply_bytes(x, 200, "application/pem-certificate-chain", buffer_span(&pem));
@@ -91,4 +79,4 @@ exit:
 }
 
 const struct ca_endpoint ca_endpoint_certificate = {
-    .who = CA_WHO_ACCOUNT, .get = true, .run = certificate};
+    .who = CA_WHO_ACCOUNT, .get = true, .reads = true, .look_up = look_up, .run = certificate};

@@ -157,24 +157,36 @@ static struct status read_replaces(struct placement *p) {
 
 /* ---- Placing it ---- */
 
+/* NOT_FOUND unless one that was proved before is to be used again. */
+static struct status find_proof(struct store_tx *tx, const struct placement *p,
+                                const struct acme_identifier *base, bool wildcard,
+                                struct ca_id *out) {
+    enum { SLACK_S = 60 };
+    const struct ca_exchange *x = p->x;
+    struct ca_authorization found;
+    if (x->ca->options->authorization_lifetime_s == 0) {
+        return FAIL(NOT_FOUND);
+    }
+    TRY(ca_authorization_find(tx, x->arena, &x->account.id, base, wildcard, x->now + SLACK_S,
+                              &found));
+    /* Whoever removes the record of dns-persist-01 takes the permission back, so that is
+     * looked at for each order. */
+    if (found.challenge == CHALLENGE_DNS_PERSIST_01) {
+        return FAIL(NOT_FOUND);
+    }
+    *out = found.id;
+    return OK;
+}
+
 static struct status authorize(struct store_tx *tx, struct placement *p,
                                const struct acme_identifier *identifier, struct ca_id *out) {
-    enum { TOKEN_SIZE = 32, SLACK_S = 60 };
+    enum { TOKEN_SIZE = 32 };
     struct ca_exchange *x = p->x;
     uint8_t random[TOKEN_SIZE];
     const struct acme_identifier base = {identifier->type, identifier_base(identifier)};
     bool wildcard = identifier_is_wildcard(identifier);
-    struct ca_authorization found;
-    struct status status = ca_authorization_find(tx, x->arena, &x->account.id, &base, wildcard,
-                                                 x->now + SLACK_S, &found);
-    /* Whoever removes the record of dns-persist-01 takes the permission back, so that is
-     * looked at for each order. */
-    if (status_ok(status) && x->ca->options->authorization_lifetime_s > 0 &&
-        found.challenge != CHALLENGE_DNS_PERSIST_01) {
-        *out = found.id;
-        return OK;
-    }
-    if (!status_ok(status) && status.code != STATUS_NOT_FOUND) {
+    struct status status = find_proof(tx, p, &base, wildcard, out);
+    if (status.code != STATUS_NOT_FOUND) {
         return status;
     }
     struct ca_authorization fresh = {
@@ -272,7 +284,7 @@ static struct status new_order(struct ca_exchange *x) {
     order->profile = p.profile->name;
     order->created = x->now;
     order->expires = x->now + x->ca->options->order_lifetime_s;
-    TRY(ca_db_write(x->ca->db, place, &p));
+    TRY(ca_db_write_relaxed(x->ca->db, place, &p));
     return ca_order_reply(x, 201, &p.view);
 }
 

@@ -125,42 +125,34 @@ struct status ca_order_reply(struct ca_exchange *x, int status,
 
 /* ---- Reading it ---- */
 
-struct lookup {
-    struct ca_exchange *x;
+static struct status look_up(struct store_tx *tx, struct ca_exchange *x) {
     struct ca_id id;
-    struct ca_order_view view;
-};
-
-static struct status read_order(struct store_tx *tx, void *argument) {
-    struct lookup *lookup = argument;
-    return ca_order_view(tx, lookup->x, &lookup->id, &lookup->view);
+    struct ca_order_view *view = ARENA_ARRAY(x->arena, struct ca_order_view, 1);
+    x->found = view;
+    TRY(ca_path_id_read(x, "id", &id));
+    return view == NULL ? FAIL(NO_MEMORY) : ca_order_view(tx, x, &id, view);
 }
 
-static struct status find_order(struct lookup *lookup) {
-    struct ca_exchange *x = lookup->x;
-    TRY(ca_path_id(x, "id", &lookup->id));
-    struct status status = ca_db_read(x->ca->db, read_order, lookup);
-    if (status.code == STATUS_NOT_FOUND) {
-        status = ca_fail(x, ACME_MALFORMED, "there is no such order");
-        x->problem.http = 404;
-        return status;
-    }
-    TRY(status);
-    return ca_id_equal(&lookup->view.order.account, &x->account.id)
+static struct status find_order(struct ca_exchange *x, struct ca_order_view **out) {
+    TRY(ca_found_check(x, "order"));
+    struct ca_order_view *view = x->found;
+    *out = view;
+    return ca_id_equal(&view->order.account, &x->account.id)
                ? OK
                : ca_fail(x, ACME_UNAUTHORIZED, "this order is another account's");
 }
 
 static struct status order(struct ca_exchange *x) {
-    struct lookup lookup = {.x = x};
-    TRY(find_order(&lookup));
-    return ca_order_reply(x, 200, &lookup.view);
+    struct ca_order_view *view;
+    TRY(find_order(x, &view));
+    return ca_order_reply(x, 200, view);
 }
 
 /* ---- finalize ---- */
 
 struct finalization {
-    struct lookup *lookup;
+    struct ca_exchange *x;
+    struct ca_order_view *view;
     struct csr csr;
     const struct ca_profile *profile;
     uint8_t key_digest[CA_DIGEST_SIZE];
@@ -202,7 +194,7 @@ static struct status check_csr(struct ca_exchange *x, struct finalization *f) {
     }
     TRY(status);
     TRY(check_key(x, f));
-    TRY(ca_order_identifiers(&f->lookup->view.order, x->arena, &ordered, &count));
+    TRY(ca_order_identifiers(&f->view->order, x->arena, &ordered, &count));
     if (!identifiers_equal(f->csr.identifiers, f->csr.identifier_count, ordered, count)) {
         return ca_fail(x, ACME_BAD_CSR, "its names are not those of the order");
     }
@@ -218,13 +210,13 @@ static struct status record(struct store_tx *tx, void *argument) {
     struct finalization *f = argument;
     struct ca_order_view view;
     TRY(key_look_up(tx, f));
-    TRY(ca_order_view(tx, f->lookup->x, &f->lookup->id, &view));
+    TRY(ca_order_view(tx, f->x, &f->view->order.id, &view));
     if (f->blocked || view.order.state != CA_ORDER_READY) {
         return FAIL(CONFLICT);
     }
     TRY(ca_certificate_put(tx, &f->certificate));
-    TRY(ca_order_finish(tx, &f->lookup->id, f->certificate.serial));
-    return ca_order_view(tx, f->lookup->x, &f->lookup->id, &f->lookup->view);
+    TRY(ca_order_finish(tx, &view.order.id, f->certificate.serial));
+    return ca_order_view(tx, f->x, &view.order.id, f->view);
 }
 
 static struct status issue(struct ca_exchange *x, struct finalization *f) {
@@ -251,22 +243,23 @@ static struct status issue(struct ca_exchange *x, struct finalization *f) {
 }
 
 static struct status finalize(struct ca_exchange *x) {
-    struct lookup lookup = {.x = x};
-    struct finalization f = {.lookup = &lookup};
-    TRY(find_order(&lookup));
-    if (lookup.view.order.state != CA_ORDER_READY) {
+    struct finalization f = {.x = x};
+    TRY(find_order(x, &f.view));
+    if (f.view->order.state != CA_ORDER_READY) {
         return ca_fail(x, ACME_ORDER_NOT_READY, "the order is not ready");
     }
     f.profile = ca_profile_find(x->ca->options->profiles, x->ca->options->profile_count,
-                                lookup.view.order.profile);
+                                f.view->order.profile);
     if (f.profile == NULL) {
         return ca_fail(x, ACME_INVALID_PROFILE, "the order's profile is gone");
     }
     struct status status = issue(x, &f);
     csr_release(&f.csr);
     TRY(status);
-    return ca_order_reply(x, 200, &lookup.view);
+    return ca_order_reply(x, 200, f.view);
 }
 
-const struct ca_endpoint ca_endpoint_order = {.who = CA_WHO_ACCOUNT, .get = true, .run = order};
-const struct ca_endpoint ca_endpoint_finalize = {.who = CA_WHO_ACCOUNT, .run = finalize};
+const struct ca_endpoint ca_endpoint_order = {
+    .who = CA_WHO_ACCOUNT, .get = true, .reads = true, .look_up = look_up, .run = order};
+const struct ca_endpoint ca_endpoint_finalize = {
+    .who = CA_WHO_ACCOUNT, .look_up = look_up, .run = finalize};

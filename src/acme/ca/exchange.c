@@ -155,7 +155,12 @@ struct account_lookup {
 
 static struct status account_read(struct store_tx *tx, void *argument) {
     struct account_lookup *lookup = argument;
-    return ca_account_get(tx, lookup->x->arena, &lookup->id, &lookup->x->account);
+    struct ca_exchange *x = lookup->x;
+    TRY(ca_account_get(tx, x->arena, &lookup->id, &x->account));
+    if (x->endpoint->look_up != NULL) {
+        x->found_status = x->endpoint->look_up(tx, x);
+    }
+    return OK;
 }
 
 /* kid is the account's URL (RFC 8555 section 6.2). */
@@ -271,6 +276,10 @@ void ca_exchange_submit(struct ca *ca, struct http_request *request,
         *x = (struct ca_exchange){
             .ca = ca, .request = request, .arena = &request->arena, .endpoint = endpoint};
     }
+    if (x != NULL && endpoint->reads && ca_db_is_file(ca->db)) {
+        exchange_run(x, false);
+        return;
+    }
     if (x == NULL || !status_ok(work_queue_submit(ca->work, exchange_run, x))) {
         free(x);
         ca_answer_fields(ca, request);
@@ -286,11 +295,24 @@ const char *ca_resource_url(struct ca_exchange *x, const char *kind, const struc
     return arena_printf(x->arena, "%s/acme/%s/%s", x->ca->options->url, kind, text);
 }
 
+struct status ca_path_id_read(struct ca_exchange *x, const char *name, struct ca_id *out) {
+    struct span text = http_request_parameter(x->request, name);
+    return status_ok(base64url_decode(out->bytes, sizeof out->bytes, text)) ? OK : FAIL(NOT_FOUND);
+}
+
 struct status ca_path_id(struct ca_exchange *x, const char *name, struct ca_id *out) {
-    struct status status = base64url_decode(out->bytes, sizeof out->bytes,
-                                            http_request_parameter(x->request, name));
+    struct status status = ca_path_id_read(x, name, out);
     if (!status_ok(status)) {
         status = ca_fail(x, ACME_MALFORMED, "there is nothing at this address");
+        x->problem.http = 404;
+    }
+    return status;
+}
+
+struct status ca_found_check(struct ca_exchange *x, const char *kind) {
+    struct status status = x->found_status;
+    if (status.code == STATUS_NOT_FOUND) {
+        status = ca_fail(x, ACME_MALFORMED, "there is no such %s", kind);
         x->problem.http = 404;
     }
     return status;

@@ -23,6 +23,11 @@ struct ca_endpoint {
     enum ca_who who;
     bool get;       /* POST-as-GET is meant: there must be no payload */
     bool either;    /* with or without */
+    bool reads;     /* run() writes nothing, and leaves to hand_over() what does */
+    /* Of who CA_WHO_ACCOUNT: reads what the path names into x->found, in the
+     * transaction that reads the account, and so before the signature is verified.
+     * How it went is for run() to tell, from x->found_status. NULL: nothing. */
+    struct status (*look_up)(struct store_tx *tx, struct ca_exchange *x);
     /* Replies and returns OK; or fails, best through ca_fail(). */
     struct status (*run)(struct ca_exchange *x);
 };
@@ -38,6 +43,8 @@ struct ca_exchange {
     bool by_account;
     struct ca_account account;
     EVP_PKEY *account_key; /* owned */
+    void *found; /* by the endpoint's look_up() */
+    struct status found_status;
     /* Set by run() to have the exchange handed over instead of answered: called as
      * the last thing that this worker does with it. Whoever has it then ends it. */
     void (*hand_over)(struct ca_exchange *x);
@@ -47,7 +54,9 @@ struct ca_exchange {
     unsigned retry_after_s;
 };
 
-/* Reads the request and runs the endpoint, on a worker; 503 if they are busy. */
+/* Reads the request and runs the endpoint: on a worker (503 if they are busy), or
+ * at once if it only reads and the database is a file of this machine. That takes
+ * about as long as a handshake, and waking a worker costs more than it gains. */
 void ca_exchange_submit(struct ca *ca, struct http_request *request,
                         const struct ca_endpoint *endpoint);
 
@@ -68,8 +77,12 @@ struct status ca_reply_bytes(struct ca_exchange *x, int status, const char *medi
 
 /* "https://ca.example/acme/order/AAAA", in the arena; NULL if memory is short. */
 const char *ca_resource_url(struct ca_exchange *x, const char *kind, const struct ca_id *id);
-/* The id in the path's parameter. NOT_FOUND as a problem if malformed. */
+/* The id in the path's parameter: NOT_FOUND if it is none. */
+struct status ca_path_id_read(struct ca_exchange *x, const char *name, struct ca_id *out);
+/* The same, failing with a problem. */
 struct status ca_path_id(struct ca_exchange *x, const char *name, struct ca_id *out);
+/* How look_up() went, as a problem that names the kind of thing it looked for. */
+struct status ca_found_check(struct ca_exchange *x, const char *kind);
 /* "2026-01-31T12:00:00Z" */
 const char *ca_time_text(struct arena *arena, int64_t seconds);
 /* An object or array that was stored as text; NULL for NULL or no memory. */

@@ -187,7 +187,7 @@ static struct status record_outcome(struct ca_job *job, struct status result) {
         json_decref(problem);
         TRY(written);
     }
-    return ca_db_write(ca->db, settle, &outcome);
+    return ca_db_write_relaxed(ca->db, settle, &outcome);
 }
 
 static struct status job_try(struct ca_job *job) {
@@ -243,7 +243,7 @@ static void job_overdue(void *argument, bool cancelled) {
     struct overdue overdue = {.waiter = job_take_waiter(job), .type = job->v.type};
     if (overdue.waiter != NULL) {
         struct status status =
-            cancelled ? FAIL(BUSY) : ca_db_write(job->ca->db, store_try, &overdue);
+            cancelled ? FAIL(BUSY) : ca_db_write_relaxed(job->ca->db, store_try, &overdue);
         ca_challenge_answer(overdue.waiter, status, &overdue.authorization, overdue.type);
     }
     job_release(job);
