@@ -24,6 +24,7 @@ static const char *const challenge_words[] = {"http-01", "dns-01", "tls-alpn-01"
                                               "dns-persist-01", NULL};
 enum { CHALLENGE_HTTP_01, CHALLENGE_TLS_ALPN_01 = 2 };
 static const char *const key_words[] = {"p256", "p384", NULL};
+static const char *const keep_words[] = {"folder", "database", NULL};
 
 static const struct schema_field tls_fields[] = {
     {.name = "acme", .kind = SCHEMA_BOOL, .offset = TLS(acme), .initial = "false", .word = true,
@@ -82,9 +83,15 @@ static const struct schema_field acme_fields[] = {
      .example = "dap.example.org",
      .doc = "What the certificate is for: DNS names, also with *. in front, and\n"
             "addresses."},
-    {.name = "folder", .kind = SCHEMA_PATH, .offset = ACME(folder), .required = true,
-     .example = "acme", .doc = "Where the account's key and the certificate are kept; its owner's\n"
-                               "alone."},
+    {.name = "keep", .kind = SCHEMA_CHOICE, .offset = ACME(keep), .choices = keep_words,
+     .initial = "folder",
+     .doc = "Where the account's key and the certificate are kept: in the folder\n"
+            "below, or sealed in the database, so that of the replicas which share\n"
+            "it one renews, all answer the CA, and all serve what it issued."},
+    {.name = "folder", .kind = SCHEMA_PATH, .offset = ACME(folder), .example = "acme",
+     .doc = "The folder, its owner's alone. With keep: database it only gets a copy\n"
+            "of key and certificate, pair.pem, for what reads files, as peers below\n"
+            "do; left out: none."},
     {.name = "directory", .kind = SCHEMA_STRING, .offset = ACME(directory),
      .initial = "https://acme-v02.api.letsencrypt.org/directory",
      .doc = "The CA's ACME directory. Using it agrees to its terms."},
@@ -114,7 +121,8 @@ static const struct schema_field acme_fields[] = {
     {.name = "eab_kid", .kind = SCHEMA_STRING, .offset = ACME(eab_kid), .example = "aggregator-1",
      .doc = "External account binding, where the CA asks for it: the key's name."},
     {.name = "eab_key", .kind = SCHEMA_PATH, .offset = ACME(eab_key), .example = "eab.key",
-     .doc = "And a file with the key itself, in base64url."},
+     .doc = "And a file with the key itself, in base64url; or the file that `moiety ca`\n"
+            "wrote, which has the name too."},
     {.name = "line", .kind = SCHEMA_LINE, .offset = ACME(line)},
     {.name = NULL},
 };
@@ -350,6 +358,10 @@ static void check_acme(struct checker *checker, const struct server_config *conf
     if (!used || config->acme.line == 0) {
         return;
     }
+    if (config->acme.keep == SERVER_ACME_FOLDER && config->acme.folder == NULL) {
+        COMPLAIN(checker, config->acme.line,
+                 "acme: expected a folder, or keep: database");
+    }
     if (config->acme.names.count == 0) {
         COMPLAIN(checker, config->acme.line, "acme.names: expected at least one name");
     }
@@ -357,8 +369,8 @@ static void check_acme(struct checker *checker, const struct server_config *conf
         COMPLAIN(checker, config->acme.line, "acme.challenge: %s needs acme.hook",
                  challenge_words[challenge]);
     }
-    if ((config->acme.eab_kid == NULL) != (config->acme.eab_key == NULL)) {
-        COMPLAIN(checker, config->acme.line, "acme: eab_kid and eab_key go together");
+    if (config->acme.eab_kid != NULL && config->acme.eab_key == NULL) {
+        COMPLAIN(checker, config->acme.line, "acme: eab_kid needs eab_key");
     }
     if (config->acme.http != NULL && !address_read(config->acme.http, &loopback)) {
         COMPLAIN(checker, config->acme.line,

@@ -4,6 +4,9 @@
 
 #include "config/schema.h"
 
+/* Where what ACME obtains is kept. */
+enum server_acme_keep { SERVER_ACME_FOLDER, SERVER_ACME_DATABASE };
+
 /*
  * moietyd's configuration file. What each key means, its unit, bounds and
  * default stand in the table in server.c, and in docs/moietyd.yaml, which
@@ -46,6 +49,7 @@ struct server_config {
         struct schema_strings names, contacts;
         uint64_t challenge; /* index of the table's choices, as enum challenge_type less one */
         uint64_t key_kind;  /* 0: P-256, 1: P-384 */
+        uint64_t keep;      /* enum server_acme_keep */
         size_t line;
     } acme;
 

@@ -57,7 +57,10 @@ static struct status make_tls(struct http_server *server, const struct http_tls_
         [HTTP_CLIENT_CERTIFICATE_OPTIONAL] = TLS_CLIENT_OPTIONAL,
         [HTTP_CLIENT_CERTIFICATE_REQUIRED] = TLS_CLIENT_REQUIRED,
     };
+    const struct tls_source source = tls->source == NULL ? (struct tls_source){NULL, NULL}
+                                                         : *tls->source;
     return tls_server_new(&server->tls, &(struct tls_server_config){
+                                            .source = source,
                                             .certificate_file = tls->certificate_file,
                                             .key_file = tls->key_file,
                                             .client_ca_file = tls->client_ca_file,

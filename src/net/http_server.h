@@ -20,6 +20,7 @@
  */
 struct http_server;
 struct tls_server;
+struct tls_source;
 
 enum http_client_certificate {
     HTTP_CLIENT_CERTIFICATE_NONE,     /* not asked for */
@@ -29,6 +30,7 @@ enum http_client_certificate {
 
 /* PEM files. */
 struct http_tls_config {
+    const struct tls_source *source; /* of pki/tls.h, copied; NULL: the two files */
     const char *certificate_file; /* the chain, leaf first */
     const char *key_file;
     const char *client_ca_file; /* needed unless NONE */

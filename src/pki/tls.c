@@ -2,6 +2,7 @@
 #include "pki/tls.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@ struct tls_server {
     SSL_CTX *context;
     struct tls_challenges challenges;
 
-    char *certificate_file;
+    struct tls_source source;
+    char *certificate_file; /* NULL: there is a source */
     char *key_file;
     char *client_ca_file; /* NULL: none */
     enum tls_client_auth client_auth;
@@ -146,6 +148,53 @@ static struct status require_client_ca(SSL_CTX *context, const struct tls_server
     return OK;
 }
 
+/* The certificates that follow the leaf. */
+static bool use_chain(SSL_CTX *context, BIO *pem) {
+    X509 *certificate;
+    while ((certificate = PEM_read_bio_X509(pem, NULL, NULL, NULL)) != NULL) {
+        if (SSL_CTX_add0_chain_cert(context, certificate) != 1) {
+            X509_free(certificate);
+            return false;
+        }
+    }
+    const bool ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    if (ended) {
+        ERR_clear_error();
+    }
+    return ended;
+}
+
+static bool use_pem(SSL_CTX *context, BIO *pem) {
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(pem, NULL, NULL, (void *)"");
+    X509 *leaf = PEM_read_bio_X509(pem, NULL, NULL, NULL);
+    const bool used = key != NULL && leaf != NULL && SSL_CTX_use_certificate(context, leaf) == 1 &&
+                      SSL_CTX_use_PrivateKey(context, key) == 1;
+    X509_free(leaf);
+    EVP_PKEY_free(key);
+    return used && use_chain(context, pem);
+}
+
+static struct status use_source(SSL_CTX *context, const struct tls_source *source) {
+    struct secret pem = SECRET_INIT;
+    TRY(source->read(source->context, &pem));
+    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
+    const bool used = bio != NULL && use_pem(context, bio);
+    BIO_free(bio);
+    secret_release(&pem);
+    return used ? OK : fail_config("key and certificate can't be used", "in memory");
+}
+
+static struct status use_files(SSL_CTX *context, const struct tls_server *server) {
+    if (SSL_CTX_use_certificate_chain_file(context, server->certificate_file) != 1) {
+        return fail_config("certificate can't be used", server->certificate_file);
+    }
+    if (SSL_CTX_use_PrivateKey_file(context, server->key_file, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(context) != 1) {
+        return fail_config("key can't be used", server->key_file);
+    }
+    return OK;
+}
+
 static struct status fill_context(SSL_CTX *context, struct tls_server *server) {
     static const unsigned char session_context[] = "moiety";
     ERR_clear_error();
@@ -161,13 +210,8 @@ static struct status fill_context(SSL_CTX *context, struct tls_server *server) {
     if (SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1) {
         return FAIL(CRYPTO);
     }
-    if (SSL_CTX_use_certificate_chain_file(context, server->certificate_file) != 1) {
-        return fail_config("certificate can't be used", server->certificate_file);
-    }
-    if (SSL_CTX_use_PrivateKey_file(context, server->key_file, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(context) != 1) {
-        return fail_config("key can't be used", server->key_file);
-    }
+    TRY(server->source.read != NULL ? use_source(context, &server->source)
+                                    : use_files(context, server));
     return require_client_ca(context, server);
 }
 
@@ -195,7 +239,8 @@ static bool copy_string(char **out, const char *string) {
 }
 
 struct status tls_server_new(struct tls_server **out, const struct tls_server_config *config) {
-    if (config->certificate_file == NULL || config->key_file == NULL) {
+    if (config->source.read == NULL &&
+        (config->certificate_file == NULL || config->key_file == NULL)) {
         log_event(LOG_ERROR, "TLS needs a certificate file and a key file");
         return FAIL(INVALID_CONFIG);
     }
@@ -205,6 +250,7 @@ struct status tls_server_new(struct tls_server **out, const struct tls_server_co
     }
     pthread_mutex_init(&server->mutex, NULL);
     server->client_auth = config->client_auth;
+    server->source = config->source;
     struct status status = FAIL(NO_MEMORY);
     if (copy_string(&server->certificate_file, config->certificate_file) &&
         copy_string(&server->key_file, config->key_file) &&

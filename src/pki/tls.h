@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 
 #include "base/arena.h"
+#include "base/secret.h"
 #include "base/status.h"
 
 /*
@@ -22,20 +23,29 @@ struct tls_server;
 
 enum tls_client_auth { TLS_CLIENT_NONE, TLS_CLIENT_OPTIONAL, TLS_CLIENT_REQUIRED };
 
+/* Where key and certificate come from that aren't in files: `read` gives both in
+ * one PEM, the key and then the chain, leaf first. Called by tls_server_new() and
+ * tls_server_reload(), on their threads. */
+struct tls_source {
+    struct status (*read)(void *context, struct secret *pem);
+    void *context;
+};
+
 /* PEM files; the strings are copied. */
 struct tls_server_config {
+    struct tls_source source;     /* `read` NULL: the two files */
     const char *certificate_file; /* the chain, leaf first */
     const char *key_file;
     const char *client_ca_file; /* needed unless NONE */
     enum tls_client_auth client_auth;
 };
 
-/* INVALID_CONFIG if a file can't be read or they don't fit each other; the
- * cause is logged, and no key material with it. */
+/* INVALID_CONFIG if a file can't be read or they don't fit each other, or what the
+ * source says; the cause is logged, and no key material with it. */
 struct status tls_server_new(struct tls_server **out, const struct tls_server_config *config);
 void tls_server_free(struct tls_server *server);
 
-/* Reads the files again and uses them for what tls_server_accept() makes from
+/* Reads the files, or asks the source, again and uses that for what tls_server_accept() makes from
  * now on. Thread-safe. */
 struct status tls_server_reload(struct tls_server *server);
 

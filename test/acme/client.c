@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "acme/client/account.h"
 #include "acme/client/account_file.h"
 #include "acme/client/ari.h"
 #include "acme/client/hook.h"
@@ -116,60 +116,66 @@ Test(client, links_of_one_relation_are_found) {
 
 /* ---- Files ---- */
 
-Test(client, a_pair_is_one_file_that_fits_itself) {
-    const struct acme_identifier name = {IDENTIFIER_DNS, "a.example"};
-    const char *path = arena_printf(&arena, "%s/pair.pem", folder);
-    const char *other = arena_printf(&arena, "%s/other.pem", folder);
-    struct pair pair, second;
-    struct buffer chain = BUFFER_INIT;
-    struct stat about;
-    cr_assert_eq(pair_read(path, &pair).code, STATUS_NOT_FOUND);
-    cr_assert(status_ok(pair_write_placeholder(path, &name, 1)));
-    cr_assert(status_ok(pair_write_placeholder(other, &name, 1)));
-    cr_assert(status_ok(pair_read(path, &pair)));
-    cr_assert(pair_is_placeholder(&pair));
-    cr_assert_eq(stat(path, &about), 0);
-    cr_assert_eq(about.st_mode & 0777, 0600);
-    /* A certificate of another key is no pair. */
-    cr_assert(status_ok(pair_read(other, &second)));
-    cr_assert(status_ok(certificate_write(pair_leaf(&second), &chain)));
-    cr_assert(status_ok(pair_write(path, pair.key, buffer_span(&chain))));
-    pair_release(&pair);
-    cr_assert_eq(pair_read(path, &pair).code, STATUS_INVALID_CONFIG);
-    pair_release(&second);
-    buffer_release(&chain);
+static struct vault *vault_of_folder(void) {
+    struct vault *vault;
+    cr_assert(status_ok(vault_folder_new(folder, &vault)));
+    return vault;
 }
 
-Test(client, a_pair_is_replaced_by_one_at_a_time) {
-    const char *path = arena_printf(&arena, "%s/pair.pem", folder);
-    int first, second;
-    cr_assert(status_ok(pair_lock(path, &first)));
-    cr_assert_eq(pair_lock(path, &second).code, STATUS_BUSY);
-    pair_unlock(first);
-    cr_assert(status_ok(pair_lock(path, &second)));
-    pair_unlock(second);
+static void save_pair(struct vault *vault, const char *name, struct secret *pem) {
+    cr_assert(status_ok(vault_save(vault, name, secret_span(pem), NULL)));
+    secret_release(pem);
+}
+
+Test(client, a_pair_is_one_file_that_fits_itself) {
+    const struct acme_identifier name = {IDENTIFIER_DNS, "a.example"};
+    struct vault *vault = vault_of_folder();
+    struct secret pem = SECRET_INIT;
+    struct pair pair, second;
+    struct buffer chain = BUFFER_INIT;
+    cr_assert_eq(pair_load(vault, "pair.pem", &pair, NULL).code, STATUS_NOT_FOUND);
+    cr_assert(status_ok(pair_placeholder(&name, 1, &pem)));
+    save_pair(vault, "pair.pem", &pem);
+    cr_assert(status_ok(pair_placeholder(&name, 1, &pem)));
+    save_pair(vault, "other.pem", &pem);
+    cr_assert(status_ok(pair_load(vault, "pair.pem", &pair, &pem)));
+    cr_assert(pair_is_placeholder(&pair));
+    cr_assert_gt(pem.len, 0);
+    secret_release(&pem);
+    /* A certificate of another key is no pair. */
+    cr_assert(status_ok(pair_load(vault, "other.pem", &second, NULL)));
+    cr_assert(status_ok(certificate_write(pair_leaf(&second), &chain)));
+    cr_assert(status_ok(pair_write(pair.key, buffer_span(&chain), &pem)));
+    save_pair(vault, "pair.pem", &pem);
+    pair_release(&pair);
+    cr_assert_eq(pair_load(vault, "pair.pem", &pair, NULL).code, STATUS_INVALID_CONFIG);
+    pair_release(&second);
+    buffer_release(&chain);
+    vault_free(vault);
 }
 
 Test(client, an_account_is_kept_with_its_url) {
     static const char directory[] = "https://ca.example/dir";
+    struct vault *vault = vault_of_folder();
     struct account_file account, again;
     EVP_PKEY *key = NULL;
-    cr_assert_eq(account_file_read(folder, directory, &arena, &account).code, STATUS_NOT_FOUND);
-    cr_assert(status_ok(account_file_open(folder, directory, &arena, &account)));
+    cr_assert_eq(account_file_read(vault, directory, &arena, &account).code, STATUS_NOT_FOUND);
+    cr_assert(status_ok(account_file_make(vault, NULL, directory, &arena, &account)));
     cr_assert_null(account.url);
     account.url = "https://ca.example/account/1";
-    cr_assert(status_ok(account_file_write(&account, directory)));
-    cr_assert(status_ok(account_file_open(folder, directory, &arena, &again)));
+    cr_assert(status_ok(account_file_write(&account)));
+    cr_assert(status_ok(account_file_read(vault, directory, &arena, &again)));
     cr_assert_str_eq(again.url, account.url);
     cr_assert_eq(EVP_PKEY_eq(account.key, again.key), 1);
     account_file_release(&again);
-    cr_assert(status_ok(account_file_open(folder, "https://other.example/", &arena, &again)));
+    cr_assert(
+        status_ok(account_file_make(vault, NULL, "https://other.example/", &arena, &again)));
     cr_assert_neq(EVP_PKEY_eq(account.key, again.key), 1);
     account_file_release(&again);
     /* A key change that is broken off leaves both keys. */
     cr_assert(status_ok(key_new(KEY_P256, &key)));
-    cr_assert(status_ok(account_file_stage(&account, directory, key)));
-    cr_assert(status_ok(account_file_open(folder, directory, &arena, &again)));
+    cr_assert(status_ok(account_file_stage(&account, key)));
+    cr_assert(status_ok(account_file_read(vault, directory, &arena, &again)));
     cr_assert_eq(EVP_PKEY_eq(account.key, again.key), 1);
     EVP_PKEY *staged = NULL;
     cr_assert(status_ok(account_file_staged(&again, &staged)));
@@ -179,11 +185,77 @@ Test(client, an_account_is_kept_with_its_url) {
     cr_assert(status_ok(account_file_staged(&again, &staged)));
     cr_assert_null(staged);
     account_file_release(&again);
+    cr_assert(status_ok(account_file_read(vault, directory, &arena, &again)));
+    cr_assert_eq(EVP_PKEY_eq(again.key, key), 1);
+    account_file_release(&again);
     account_file_release(&account);
     EVP_PKEY_free(key);
+    vault_free(vault);
+}
+
+static struct status read_eab(const char *text, const char **kid, struct span *key) {
+    const char *path = arena_printf(&arena, "%s/key", folder);
+    cr_assert(status_ok(file_replace(path, span_of_string(text), 0600)));
+    return account_read_eab(path, &arena, kid, key);
+}
+
+Test(client, an_external_key_is_read_with_or_without_its_name) {
+    const char *kid = "mine";
+    struct span key;
+    cr_assert(status_ok(read_eab("AAEC\n", &kid, &key)));
+    cr_assert_str_eq(kid, "mine");
+    cr_assert(span_equal_vartime(key, SPAN_OF_LITERAL("\0\1\2")));
+    cr_assert(status_ok(read_eab("AAE=", &kid, &key)));
+    cr_assert_eq(key.len, 2);
+    kid = NULL;
+    cr_assert(status_ok(read_eab("kid: k-1\nkey: AAEC\nprofiles: web client\n", &kid, &key)));
+    cr_assert_str_eq(kid, "k-1");
+    cr_assert(span_equal_vartime(key, SPAN_OF_LITERAL("\0\1\2")));
+    kid = "mine";
+    cr_assert(status_ok(read_eab("kid: k-1\nkey: AAEC\n", &kid, &key)));
+    cr_assert_str_eq(kid, "mine"); /* what was said counts */
+    cr_assert_eq(read_eab("", &kid, &key).code, STATUS_INVALID_MESSAGE);
+    cr_assert_eq(read_eab("kid: k-1\nkey: \n", &kid, &key).code, STATUS_INVALID_MESSAGE);
+    kid = NULL;
+    cr_assert_eq(read_eab("AAEC\n", &kid, &key).code, STATUS_INVALID_MESSAGE);
+    cr_assert_null(kid);
 }
 
 /* ---- Answers ---- */
+
+static bool finds(struct responder *responder, const char *server_name) {
+    const struct tls_challenges challenges = responder_challenges(responder);
+    X509 *certificate = NULL;
+    EVP_PKEY *key = NULL;
+    const bool found = challenges.find(challenges.context, server_name, &certificate, &key);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return found;
+}
+
+Test(client, other_replicas_challenges_come_and_go_beside_ones_own) {
+    const struct vault_challenge shared[] = {
+        {"one", CHALLENGE_TLS_ALPN_01, {IDENTIFIER_DNS, "a.example"}, "one.thumb"},
+        {"two", CHALLENGE_TLS_ALPN_01, {IDENTIFIER_DNS, "b.example"}, "two.thumb"},
+        {"own", CHALLENGE_TLS_ALPN_01, {IDENTIFIER_DNS, "wrong.example"}, "own.thumb"},
+    };
+    const struct acme_identifier name = {IDENTIFIER_DNS, "own.example"};
+    struct responder *responder;
+    cr_assert(status_ok(responder_new(&responder)));
+    cr_assert(status_ok(responder_add_alpn(responder, "own", &name, "own.thumb")));
+    cr_assert(status_ok(responder_share(responder, shared, 3)));
+    cr_assert(status_ok(responder_share(responder, shared, 3)));
+    cr_assert(finds(responder, "a.example") && finds(responder, "b.example"));
+    cr_assert(finds(responder, "own.example"));
+    cr_assert_not(finds(responder, "wrong.example"));
+    cr_assert(status_ok(responder_share(responder, shared + 1, 1)));
+    cr_assert_not(finds(responder, "a.example"));
+    cr_assert(finds(responder, "b.example") && finds(responder, "own.example"));
+    cr_assert(status_ok(responder_share(responder, NULL, 0)));
+    cr_assert_not(finds(responder, "b.example"));
+    cr_assert(finds(responder, "own.example"));
+    responder_free(responder);
+}
 
 Test(client, handshakes_get_the_certificate_of_their_name) {
     const struct acme_identifier name = {IDENTIFIER_DNS, "a.example"};

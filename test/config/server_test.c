@@ -110,10 +110,11 @@ Test(server, tls_by_acme_is_said_in_a_word) {
 Test(server, tls_is_by_files_or_by_acme) {
     expect_mistake(ACME_LISTENER, "needs a section acme");
     expect_mistake(ACME_LISTENER "acme: {names: [], folder: a}\n", "at least one name");
+    expect_mistake(ACME_LISTENER "acme: {names: [a.example]}\n", "a folder, or keep: database");
     expect_mistake(ACME_LISTENER "acme: {names: [a.example], folder: a, challenge: dns-01}\n",
                    "dns-01 needs acme.hook");
     expect_mistake(ACME_LISTENER "acme: {names: [a.example], folder: a, eab_kid: k}\n",
-                   "eab_kid and eab_key go together");
+                   "eab_kid needs eab_key");
     expect_mistake(ACME_LISTENER "acme: {names: [a.example], folder: a, http: \"x:80\"}\n",
                    "acme.http: expected a numeric address");
     expect_mistake(HEAD "listen: [{address: \"127.0.0.1:1\", tls: files}]\n",

@@ -55,11 +55,10 @@ class Private(unittest.TestCase):
         return done.returncode == 0
 
     def account_key(self, role, folder):
-        """(its name, the file with the key): good for one account and the role's profile."""
-        words = moiety("ca", "eab-add", "--config", self.ca_config, "--profiles", role).split()
-        file = folder / "eab.key"
-        file.write_text(words[3] + "\n")
-        return words[1], file
+        """The file with its name and the key: good for one account and the role's profile."""
+        file = folder / f"{role}.eab"
+        file.write_text(moiety("ca", "eab-add", "--config", self.ca_config, "--profiles", role))
+        return file
 
     # ---- The parties ----
 
@@ -68,12 +67,12 @@ class Private(unittest.TestCase):
         server.common = server.common.replace(f"127.0.0.1:{server.port}",
                                               f"{address}:{self.port}")
         server.endpoint = f"https://{address}:{self.port}/"
-        kid, _ = self.account_key("aggregator", server.folder)
+        self.account_key("aggregator", server.folder)
         server.configure(
             "aggregator: {job_poll: 50ms}\n"
             "peers:\n  ca: ../ca/root.pem\n  certificate: acme/pair.pem\n  key: acme/pair.pem\n"
             f"acme:\n  names: [{address}]\n  folder: acme\n  directory: {self.directory}\n"
-            f"  ca: ../ca/root.pem\n  profile: aggregator\n  eab_kid: {kid}\n  eab_key: eab.key\n")
+            f"  ca: ../ca/root.pem\n  profile: aggregator\n  eab_key: aggregator.eab\n")
         self.addCleanup(self.end_server, server)
         return server
 
@@ -97,9 +96,8 @@ class Private(unittest.TestCase):
         folder = self.folder / name
         account = []
         if not folder.exists():
-            folder.mkdir()
-            kid, key = self.account_key(role, folder)
-            account = ["--eab-kid", kid, "--eab-key", key]
+            # The folder is made by the command.
+            account = ["--eab-key", self.account_key(role, self.folder)]
         return moiety("cert", "issue", "--directory", self.directory, "--ca", self.root,
                       "--folder", folder, *account, "--http",
                       f"{address}:{self.challenge_port}", *options, address, expect=expect)

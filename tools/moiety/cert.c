@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cert.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 
@@ -28,25 +30,33 @@ bool cert_split(struct arena *arena, const char *list, const char *const **items
     return found != NULL;
 }
 
-static bool read_eab_key(struct arena *arena, struct span *key) {
-    struct status status = account_read_eab_key(cert_options.eab_key, arena, key);
+static bool read_eab(struct arena *arena, struct account_wishes *wishes) {
+    struct status status =
+        account_read_eab(cert_options.eab_key, arena, &wishes->eab_kid, &wishes->eab_key);
+    if (status.code == STATUS_INVALID_MESSAGE) {
+        cli_fail("%s: expected a key in base64url%s", cert_options.eab_key,
+                 wishes->eab_kid == NULL
+                     ? " after \"key: \" and its name after \"kid: \", or --eab-kid too"
+                     : "");
+        return false;
+    }
     return status_ok(status) || (cli_fail_status(status, "%s", cert_options.eab_key), false);
 }
 
 static bool read_wishes(struct cert *cert, struct account_wishes *wishes) {
     wishes->eab_kid = cert_options.eab_kid;
-    if ((cert_options.eab_kid == NULL) != (cert_options.eab_key == NULL)) {
-        cli_fail("--eab-kid and --eab-key go together");
+    if (cert_options.eab_kid != NULL && cert_options.eab_key == NULL) {
+        cli_fail("--eab-kid needs --eab-key");
         return false;
     }
     return cert_split(&cert->arena, cert_options.contacts, &wishes->contacts,
                       &wishes->contact_count) &&
-           (wishes->eab_kid == NULL || read_eab_key(&cert->arena, &wishes->eab_key));
+           (cert_options.eab_key == NULL || read_eab(&cert->arena, wishes));
 }
 
 static bool account_exists(struct cert *cert) {
     struct account_file account;
-    struct status status = account_file_read(cert_options.folder, cert_options.directory,
+    struct status status = account_file_read(cert->vault, cert_options.directory,
                                              &cert->arena, &account);
     if (status_ok(status)) {
         account_file_release(&account);
@@ -56,17 +66,26 @@ static bool account_exists(struct cert *cert) {
     return false;
 }
 
+static bool open_vault(struct cert *cert, bool make) {
+    const char *folder = cert_options.folder;
+    if (make && mkdir(folder, 0700) != 0 && errno != EEXIST) {
+        cli_fail("%s can't be made: %s", folder, strerror(errno));
+        return false;
+    }
+    struct status status = vault_folder_new(folder, &cert->vault);
+    return status_ok(status) || (cli_fail_status(status, "%s", folder), false);
+}
+
 bool cert_open(struct cert *cert, bool make) {
     const struct http_client_config http = {.user_agent = "moiety-cert"};
     struct acme_client_config config = {
         .directory = cert_options.directory,
         .ca_file = cert_options.ca,
-        .folder = cert_options.folder,
         .clock = &clock_system,
     };
     log_configure(LOG_WARN, LOG_TEXT, 2);
-    cert->pair_path = arena_printf(&cert->arena, "%s/pair.pem", cert_options.folder);
-    if (cert->pair_path == NULL || !read_wishes(cert, &config.account) ||
+    cert->pair_path = arena_printf(&cert->arena, "%s/" CERT_PAIR, cert_options.folder);
+    if (cert->pair_path == NULL || !open_vault(cert, make) || !read_wishes(cert, &config.account) ||
         (!make && !account_exists(cert))) {
         return false;
     }
@@ -76,6 +95,7 @@ bool cert_open(struct cert *cert, bool make) {
         return false;
     }
     config.http = cert->http;
+    config.vault = cert->vault;
     cert->opened = true;
     return status_ok(acme_client_open(&cert->client, &config)) ||
            (cert_fail(cert, "no account"), false);
@@ -86,11 +106,12 @@ void cert_close(struct cert *cert) {
         acme_client_close(&cert->client);
     }
     http_client_free(cert->http);
+    vault_free(cert->vault);
     arena_release(&cert->arena);
 }
 
 bool cert_read_pair(const struct cert *cert, struct pair *pair) {
-    struct status status = pair_read(cert->pair_path, pair);
+    struct status status = pair_load(cert->vault, CERT_PAIR, pair, NULL);
     return status_ok(status) || (cli_fail_status(status, "%s", cert->pair_path), false);
 }
 

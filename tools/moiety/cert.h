@@ -29,7 +29,7 @@ extern struct cert_options cert_options;
         {"eab-kid", OPTION_STRING, &cert_options.eab_kid, "ID",                                  \
          "external account binding: the key's name, as the CA\ngave it", NULL},                  \
         {"eab-key", OPTION_STRING, &cert_options.eab_key, "FILE",                                \
-         "and a file with the key itself, in base64url", NULL}
+         "and a file with the key itself, in base64url; or the\nfile that `moiety ca` wrote, which has the name too", NULL}
 
 /* A client and all that it needs. */
 struct cert {
@@ -37,11 +37,14 @@ struct cert {
     struct http_client *http;
     struct acme_client client;
     bool opened;
+    struct vault *vault;
     const char *pair_path; /* "<folder>/pair.pem" */
 };
 
-/* Opens the account, and makes one if there is none and `make` says so. False
- * was said. */
+#define CERT_PAIR "pair.pem" /* in the folder */
+
+/* Opens the account; if `make`, makes the folder and an account if there is none.
+ * False was said. */
 bool cert_open(struct cert *cert, bool make);
 void cert_close(struct cert *cert);
 /* Reads the pair of the folder. False was said. */

@@ -107,7 +107,7 @@ static bool open_listener(struct solver *solver, struct listener **listener) {
     struct status status = responder_new(&solver->responder);
     if (status_ok(status)) {
         status = listener_new(listener, solver->responder, http ? http_address : NULL,
-                              tls ? tls_address : NULL, cert_options.folder);
+                              tls ? tls_address : NULL);
     }
     return status_ok(status) || (cli_fail_status(status, "no listener for challenges"), false);
 }
@@ -129,10 +129,12 @@ static void print_result(const struct cert *cert) {
 
 static int get(struct cert *cert, const struct acme_identifier *names, size_t count,
                const X509 *before) {
+    struct vault_lease lease = {.name = CERT_PAIR};
     struct listener *listener = NULL;
     struct solver solver = {0};
     struct acme_certificate certificate = {
-        .path = cert->pair_path,
+        .name = CERT_PAIR,
+        .lease = &lease,
         .identifiers = names,
         .identifier_count = count,
         .profile = profile,
@@ -140,9 +142,12 @@ static int get(struct cert *cert, const struct acme_identifier *names, size_t co
         .solver = &solver,
     };
     int result = EXIT_FAILURE;
-    int lock = -1;
-    if (!status_ok(pair_lock(cert->pair_path, &lock))) {
+    struct status status = vault_take(cert->vault, &lease);
+    if (status.code == STATUS_BUSY) {
         return cli_fail("%s: another process is replacing it", cert->pair_path);
+    }
+    if (!status_ok(status)) {
+        return cli_fail_status(status, "%s", cert->pair_path);
     }
     if (read_solver(&cert->arena, &solver) && read_kind(&certificate.key_kind) &&
         open_listener(&solver, &listener)) {
@@ -150,7 +155,7 @@ static int get(struct cert *cert, const struct acme_identifier *names, size_t co
                      ? (print_result(cert), EXIT_SUCCESS)
                      : cert_fail(cert, "no certificate");
     }
-    pair_unlock(lock);
+    vault_give_back(cert->vault, &lease);
     listener_free(listener);
     responder_free(solver.responder);
     return result;

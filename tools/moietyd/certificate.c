@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "acme/client/renewer.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "server.h"
 
@@ -14,13 +15,36 @@ struct certificate {
     struct responder *responder;
     struct solver solver;
     struct acme_identifier *names;
-    const char *path;
+    struct vault *vault;
+    const char *copy; /* a file for what reads files; NULL: none */
     struct renewer *renewer;
+    struct tls_source source;
 };
+
+static const char pair_name[] = "pair.pem";
+
+/* A failure leaves the copy of before, which whoever reads it will find out of date. */
+static void write_copy(const struct certificate *certificate) {
+    struct secret pem = SECRET_INIT;
+    if (certificate->copy == NULL) {
+        return;
+    }
+    struct status status = certificate->source.read(certificate->source.context, &pem);
+    if (status_ok(status)) {
+        status = file_replace(certificate->copy, secret_span(&pem), 0600);
+    }
+    if (!status_ok(status)) {
+        log_event(LOG_ERROR, "the certificate's copy can't be written",
+                  LOG_STRING("file", certificate->copy),
+                  LOG_STRING("reason", status_text(status.code)));
+    }
+    secret_release(&pem);
+}
 
 /* On the renewer's thread. */
 static void renewed(void *context) {
     struct certificate *certificate = context;
+    write_copy(certificate);
     moietyd_reload(certificate->d);
 }
 
@@ -44,7 +68,7 @@ static struct status read_names(struct certificate *certificate,
 }
 
 static struct status make_folder(const char *folder) {
-    if (mkdir(folder, 0700) == 0 || errno == EEXIST) {
+    if (folder == NULL || mkdir(folder, 0700) == 0 || errno == EEXIST) {
         return OK;
     }
     log_event(LOG_ERROR, "acme.folder can't be made", LOG_STRING("folder", folder),
@@ -58,13 +82,13 @@ static struct status read_account(struct certificate *certificate,
     wishes->contacts = config->acme.contacts.items;
     wishes->contact_count = config->acme.contacts.count;
     wishes->eab_kid = config->acme.eab_kid;
-    if (wishes->eab_kid == NULL) {
+    if (config->acme.eab_key == NULL) {
         return OK;
     }
-    struct status status =
-        account_read_eab_key(config->acme.eab_key, &certificate->arena, &wishes->eab_key);
+    struct status status = account_read_eab(config->acme.eab_key, &certificate->arena,
+                                            &wishes->eab_kid, &wishes->eab_key);
     if (!status_ok(status)) {
-        log_event(LOG_ERROR, "acme.eab_key can't be read",
+        log_event(LOG_ERROR, "acme.eab_key can't be read, or has no name and there is no eab_kid",
                   LOG_STRING("file", config->acme.eab_key),
                   LOG_STRING("reason", status_text(status.code)));
     }
@@ -76,9 +100,9 @@ static struct status make_renewer(struct certificate *certificate) {
     struct renewer_config renewer = {
         .client = {.directory = config->acme.directory,
                    .ca_file = config->acme.ca,
-                   .folder = config->acme.folder,
+                   .vault = certificate->vault,
                    .clock = &clock_system},
-        .certificate = {.path = certificate->path,
+        .certificate = {.name = pair_name,
                         .identifiers = certificate->names,
                         .identifier_count = config->acme.names.count,
                         .profile = config->acme.profile,
@@ -90,21 +114,37 @@ static struct status make_renewer(struct certificate *certificate) {
         .context = certificate,
     };
     TRY(read_account(certificate, config, &renewer.client.account));
-    return renewer_new(&certificate->renewer, &renewer);
+    TRY(renewer_new(&certificate->renewer, &renewer));
+    certificate->source = renewer_source(certificate->renewer);
+    write_copy(certificate);
+    return OK;
+}
+
+static struct status make_vault(struct certificate *certificate) {
+    const struct server_config *config = certificate->d->config;
+    TRY(make_folder(config->acme.folder));
+    if (config->acme.keep == SERVER_ACME_FOLDER) {
+        return vault_folder_new(config->acme.folder, &certificate->vault);
+    }
+    if (config->acme.folder != NULL) {
+        certificate->copy =
+            arena_printf(&certificate->arena, "%s/%s", config->acme.folder, pair_name);
+        TRY(certificate->copy == NULL ? FAIL(NO_MEMORY) : OK);
+    }
+    return vault_store_new(certificate->d->store, &clock_system,
+                           (int64_t)config->aggregator.lease, &certificate->vault);
 }
 
 static struct status fill(struct certificate *certificate) {
     const struct server_config *config = certificate->d->config;
-    TRY(make_folder(config->acme.folder));
+    TRY(make_vault(certificate));
     TRY(read_names(certificate, &config->acme.names));
     TRY(responder_new(&certificate->responder));
-    certificate->path = arena_printf(&certificate->arena, "%s/pair.pem", config->acme.folder);
-    if (certificate->path == NULL) {
-        return FAIL(NO_MEMORY);
-    }
     certificate->solver = (struct solver){
         .types = {(enum challenge_type)(config->acme.challenge + 1)},
         .responder = certificate->responder,
+        .vault = certificate->vault,
+        .clock = &clock_system,
         .hook = config->acme.hook,
     };
     return make_renewer(certificate);
@@ -128,7 +168,9 @@ struct status certificate_make(struct moietyd *d) {
     return OK;
 }
 
-const char *certificate_path(const struct certificate *certificate) { return certificate->path; }
+const struct tls_source *certificate_source(const struct certificate *certificate) {
+    return &certificate->source;
+}
 
 struct status certificate_mount(struct certificate *certificate, struct router *router) {
     return responder_mount(certificate->responder, router);
@@ -155,6 +197,7 @@ void certificate_free(struct certificate *certificate) {
     }
     renewer_free(certificate->renewer);
     responder_free(certificate->responder);
+    vault_free(certificate->vault);
     arena_release(&certificate->arena);
     free(certificate);
 }

@@ -112,17 +112,18 @@ static struct status make_routers(struct moietyd *d) {
 static struct status listen_on(struct moietyd *d, const struct server_listener *listener,
                                struct router *router, const char *serves) {
     const struct server_config *c = d->config;
-    const char *pair = listener->tls.acme ? certificate_path(d->certificate) : NULL;
+    const bool acme = listener->tls.acme;
     const struct http_tls_config tls = {
-        .certificate_file = pair != NULL ? pair : listener->tls.certificate,
-        .key_file = pair != NULL ? pair : listener->tls.key,
+        .source = acme ? certificate_source(d->certificate) : NULL,
+        .certificate_file = listener->tls.certificate,
+        .key_file = listener->tls.key,
         .client_ca_file = listener->tls.client_ca,
         .client_certificate = (enum http_client_certificate)listener->tls.client_certificate,
     };
     struct http_server_config config = {
         .loops = d->loops,
         .service = router_service(router),
-        .tls = tls.certificate_file == NULL ? NULL : &tls,
+        .tls = !acme && tls.certificate_file == NULL ? NULL : &tls,
         .metrics = d->metrics,
         .connections_max = (unsigned)c->limits.connections,
         .pipeline_max = (unsigned)c->limits.pipeline,
@@ -143,7 +144,7 @@ static struct status listen_on(struct moietyd *d, const struct server_listener *
     if (failed(listener->address, status)) {
         return status;
     }
-    if (pair != NULL) {
+    if (acme) {
         certificate_serve(d->certificate, d->servers[d->server_count]);
     }
     struct address bound = http_server_address(d->servers[d->server_count++]);

@@ -50,7 +50,8 @@ struct hpke_suite moietyd_suite(const struct server_config *config);
 /* certificate.c: the certificate that the acme section asks for, and whoever renews it. What
  * goes wrong is logged. */
 struct status certificate_make(struct moietyd *d);
-const char *certificate_path(const struct certificate *certificate);
+/* What listeners with tls: acme serve. */
+const struct tls_source *certificate_source(const struct certificate *certificate);
 /* Has http-01 answered by a router, and tls-alpn-01 by a listener. */
 struct status certificate_mount(struct certificate *certificate, struct router *router);
 void certificate_serve(struct certificate *certificate, struct http_server *server);

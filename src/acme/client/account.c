@@ -4,14 +4,49 @@
 #include "base/file.h"
 #include "wire/base64url.h"
 
-struct status account_read_eab_key(const char *path, struct arena *arena, struct span *key) {
-    enum { EAB_FILE_MAX = 4096 };
-    struct span text;
-    TRY(file_read(path, EAB_FILE_MAX, arena, &text));
-    while (text.len > 0 && (text.data[text.len - 1] <= ' ' || text.data[text.len - 1] == '=')) {
-        text.len--;
+/* What follows `label` at the start of a line; NULL if no line starts so. */
+static const char *labelled(const char *text, const char *label) {
+    const char *at = text;
+    while (strncmp(at, label, strlen(label)) != 0) {
+        at = strchr(at, '\n');
+        if (at == NULL) {
+            return NULL;
+        }
+        at++;
     }
-    return text.len > 0 ? base64url_decode_any(arena, text, key) : FAIL(INVALID_MESSAGE);
+    return at + strlen(label);
+}
+
+/* Without the padding, and to the end of the line. */
+static struct span key_text(const char *text) {
+    struct span key = span_of(text, strcspn(text, "\r\n"));
+    while (key.len > 0 && (key.data[key.len - 1] == ' ' || key.data[key.len - 1] == '=')) {
+        key.len--;
+    }
+    return key;
+}
+
+struct status account_read_eab(const char *path, struct arena *arena, const char **kid,
+                               struct span *key) {
+    enum { EAB_FILE_MAX = 4096 };
+    struct span file;
+    TRY(file_read(path, EAB_FILE_MAX, arena, &file));
+    const char *text = arena_printf(arena, "%.*s", (int)file.len, (const char *)file.data);
+    if (text == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    const char *name = labelled(text, "kid: ");
+    const char *value = labelled(text, "key: ");
+    const struct span encoded = key_text(value == NULL ? text : value);
+    const char *found = name == NULL || *kid != NULL
+                            ? *kid
+                            : arena_printf(arena, "%.*s", (int)strcspn(name, " \r\n"), name);
+    if (found == NULL || encoded.len == 0) {
+        return FAIL(INVALID_MESSAGE);
+    }
+    TRY(base64url_decode_any(arena, encoded, key));
+    *kid = found;
+    return OK;
 }
 
 static json_t *contacts_json(const char *const *contacts, size_t count) {

@@ -13,9 +13,12 @@ struct account_wishes {
     bool existing_only;  /* NOT_FOUND or BAD_REQUEST rather than a new account */
 };
 
-/* Reads a MAC key from a file that holds it in base64url, with or without padding.
- * INVALID_MESSAGE, and as file_read(). */
-struct status account_read_eab_key(const char *path, struct arena *arena, struct span *key);
+/* Reads a MAC key from a file that holds it in base64url, with or without padding, or from
+ * the one that `moiety ca` writes, with lines "kid: .." and "key: ..": then that is the
+ * name, unless `*kid` is one. INVALID_MESSAGE (no such file, or it has no name and there is
+ * none), and as file_read(). */
+struct status account_read_eab(const char *path, struct arena *arena, const char **kid,
+                               struct span *key);
 
 /* Registers, or finds the account that has this key; agrees to the terms. From
  * then on session->account_url is set and requests are signed in its name. */

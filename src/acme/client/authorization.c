@@ -178,9 +178,15 @@ static struct status wait_valid(struct session *session, const char *url,
 static struct status solve(struct session *session, const struct solver *solver,
                            const json_t *urls, struct authorization *list, size_t count,
                            struct arena *arena) {
+    unsigned settle_ms = 0;
     for (size_t i = 0; i < count; i++) {
         TRY(begin(session, solver, json_string_value(json_array_get(urls, i)), &list[i], arena));
+        if (list[i].presented) {
+            const unsigned ms = solver_settle_ms(solver, &list[i].task);
+            settle_ms = ms > settle_ms ? ms : settle_ms;
+        }
     }
+    TRY(settle_ms > 0 ? session_pause(session, settle_ms) : OK);
     for (size_t i = 0; i < count; i++) {
         if (!list[i].valid) {
             TRY(respond(session, &list[i]));

@@ -34,18 +34,30 @@ static struct status register_account(struct acme_client *client,
     TRY(account_register(&client->session, &config->account));
     client->account.url = client->session.account_url;
     log_event(LOG_INFO, "registered an ACME account", LOG_STRING("url", client->account.url));
-    return account_file_write(&client->account, config->directory);
+    return account_file_write(&client->account);
+}
+
+static struct status find_account(struct acme_client *client,
+                                  const struct acme_client_config *config) {
+    struct status status = account_file_read(config->vault, config->directory, &client->arena,
+                                             &client->account);
+    client->account.lease = config->lease;
+    if (status.code == STATUS_NOT_FOUND) {
+        status = config->only_look ? OK
+                                   : account_file_make(config->vault, config->lease,
+                                                       config->directory, &client->arena,
+                                                       &client->account);
+    }
+    return status_ok(status)
+               ? OK
+               : session_fail(&client->session, status.code, "%s: the ACME account's file: %s",
+                              config->vault->place, status_text(status.code));
 }
 
 struct status acme_client_open(struct acme_client *client,
                                const struct acme_client_config *config) {
-    *client = (struct acme_client){.arena = ARENA_INIT};
-    struct status status = account_file_open(config->folder, config->directory, &client->arena,
-                                             &client->account);
-    if (!status_ok(status)) {
-        return session_fail(&client->session, status.code, "%s: the ACME account's file: %s",
-                            config->folder, status_text(status.code));
-    }
+    *client = (struct acme_client){.vault = config->vault, .arena = ARENA_INIT};
+    TRY(find_account(client, config));
     const struct session_config session = {
         .http = config->http,
         .directory = config->directory,
@@ -57,6 +69,9 @@ struct status acme_client_open(struct acme_client *client,
         .pause_context = config->pause_context,
     };
     TRY(session_init(&client->session, &session));
+    if (config->only_look) {
+        return OK;
+    }
     TRY(finish_key_change(client));
     return client->account.url != NULL ? OK : register_account(client, config);
 }
@@ -68,6 +83,22 @@ void acme_client_close(struct acme_client *client) {
 }
 
 /* ---- Certificates ---- */
+
+static struct status save_pair(struct acme_client *client,
+                               const struct acme_certificate *certificate, EVP_PKEY *key,
+                               struct span chain) {
+    struct secret pem = SECRET_INIT;
+    struct status status = pair_write(key, chain, &pem);
+    if (status_ok(status)) {
+        status = vault_save(client->vault, certificate->name, secret_span(&pem),
+                            certificate->lease);
+    }
+    secret_release(&pem);
+    return status_ok(status)
+               ? OK
+               : session_fail(&client->session, status.code, "%s: %s: %s", client->vault->place,
+                              certificate->name, status_text(status.code));
+}
 
 struct status acme_client_issue(struct acme_client *client,
                                 const struct acme_certificate *certificate, const X509 *before) {
@@ -91,11 +122,7 @@ struct status acme_client_issue(struct acme_client *client,
     };
     struct status status = order_run(&client->session, &wishes, &arena, &chain);
     if (status_ok(status)) {
-        status = pair_write(certificate->path, key, chain);
-        if (!status_ok(status)) {
-            status = session_fail(&client->session, status.code, "%s: %s", certificate->path,
-                                  status_text(status.code));
-        }
+        status = save_pair(client, certificate, key, chain);
     }
     EVP_PKEY_free(key);
     arena_release(&arena);
@@ -105,8 +132,7 @@ struct status acme_client_issue(struct acme_client *client,
 struct status acme_client_change_key(struct acme_client *client) {
     EVP_PKEY *key = NULL;
     TRY(key_new(KEY_P256, &key));
-    struct status status =
-        account_file_stage(&client->account, client->session.config.directory, key);
+    struct status status = account_file_stage(&client->account, key);
     if (status_ok(status)) {
         status = account_change_key(&client->session, key);
     }

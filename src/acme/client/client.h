@@ -8,7 +8,7 @@
 #include "acme/client/pair.h"
 
 /*
- * An ACME server and an account with it that is kept in a folder: what one needs
+ * An ACME server and an account with it that is kept in a vault: what one needs
  * to get certificates. Everything in the config must outlive the client. Not
  * thread-safe.
  */
@@ -16,7 +16,11 @@ struct acme_client_config {
     struct http_client *http;
     const char *directory;
     const char *ca_file; /* NULL: the system's */
-    const char *folder;  /* of the account's file */
+    struct vault *vault; /* of the account's file */
+    const struct vault_lease *lease; /* that changes to it need; NULL: none */
+    /* Changes nothing: an account isn't made, and without one only what anybody may
+     * ask can be asked. */
+    bool only_look;
     struct account_wishes account;
     const struct clock *clock;
     bool (*pause)(void *context, uint64_t ms); /* as in struct session_config */
@@ -24,6 +28,7 @@ struct acme_client_config {
 };
 
 struct acme_client {
+    struct vault *vault;
     struct session session;
     struct account_file account;
     struct arena arena;
@@ -38,7 +43,8 @@ void acme_client_close(struct acme_client *client);
 
 /* What a certificate is to be. */
 struct acme_certificate {
-    const char *path; /* of its pair */
+    const char *name; /* of its pair in the vault */
+    const struct vault_lease *lease; /* on that, held by who replaces it */
     const struct acme_identifier *identifiers;
     size_t identifier_count;
     const char *profile;
@@ -48,7 +54,8 @@ struct acme_certificate {
 };
 
 /* Gets a new certificate with a new key, and puts the pair in its place; `before`, if
- * not NULL, is what it replaces. On failure the file is as it was. */
+ * not NULL, is what it replaces. On failure the file is as it was; LEASE_LOST if another
+ * process has taken over meanwhile. */
 struct status acme_client_issue(struct acme_client *client,
                                 const struct acme_certificate *certificate, const X509 *before);
 

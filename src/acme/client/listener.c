@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "acme/client/listener.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "acme/client/pair.h"
 #include "net/http_server.h"
@@ -13,7 +11,6 @@ struct listener {
     struct router *router;
     struct http_server *servers[2];
     bool started;
-    char *placeholder; /* a file; NULL: none */
 };
 
 static struct status listen_on(struct listener *listener, size_t which, const char *address,
@@ -29,16 +26,16 @@ static struct status listen_on(struct listener *listener, size_t which, const ch
 }
 
 /* A TLS listener needs a certificate, though challenges bring their own. */
-static struct status listen_tls(struct listener *listener, struct responder *responder,
-                                const char *address, const char *folder) {
+static struct status make_placeholder(void *context, struct secret *pem) {
     static const struct acme_identifier nobody = {IDENTIFIER_DNS, "placeholder.invalid"};
-    if (asprintf(&listener->placeholder, "%s/placeholder-%ld.pem", folder, (long)getpid()) < 0) {
-        listener->placeholder = NULL;
-        return FAIL(NO_MEMORY);
-    }
-    TRY(pair_write_placeholder(listener->placeholder, &nobody, 1));
-    const struct http_tls_config tls = {.certificate_file = listener->placeholder,
-                                        .key_file = listener->placeholder};
+    (void)context;
+    return pair_placeholder(&nobody, 1, pem);
+}
+
+static struct status listen_tls(struct listener *listener, struct responder *responder,
+                                const char *address) {
+    const struct tls_source placeholder = {make_placeholder, NULL};
+    const struct http_tls_config tls = {.source = &placeholder};
     TRY(listen_on(listener, 1, address, &tls));
     const struct tls_challenges challenges = responder_challenges(responder);
     tls_server_set_challenges(http_server_tls(listener->servers[1]), &challenges);
@@ -46,7 +43,7 @@ static struct status listen_tls(struct listener *listener, struct responder *res
 }
 
 static struct status start(struct listener *listener, struct responder *responder,
-                           const char *http, const char *tls, const char *folder) {
+                           const char *http, const char *tls) {
     TRY(loop_group_new(&listener->loops, 1));
     TRY(router_new(&listener->router));
     TRY(responder_mount(responder, listener->router));
@@ -54,7 +51,7 @@ static struct status start(struct listener *listener, struct responder *responde
         TRY(listen_on(listener, 0, http, NULL));
     }
     if (tls != NULL) {
-        TRY(listen_tls(listener, responder, tls, folder));
+        TRY(listen_tls(listener, responder, tls));
     }
     TRY(loop_group_start(listener->loops));
     listener->started = true;
@@ -62,12 +59,12 @@ static struct status start(struct listener *listener, struct responder *responde
 }
 
 struct status listener_new(struct listener **out, struct responder *responder, const char *http,
-                           const char *tls, const char *folder) {
+                           const char *tls) {
     struct listener *listener = calloc(1, sizeof(*listener));
     if (listener == NULL) {
         return FAIL(NO_MEMORY);
     }
-    struct status status = start(listener, responder, http, tls, folder);
+    struct status status = start(listener, responder, http, tls);
     if (!status_ok(status)) {
         listener_free(listener);
         return status;
@@ -90,9 +87,5 @@ void listener_free(struct listener *listener) {
     http_server_free(listener->servers[1]);
     loop_group_free(listener->loops);
     router_free(listener->router);
-    if (listener->placeholder != NULL) {
-        unlink(listener->placeholder);
-    }
-    free(listener->placeholder);
     free(listener);
 }

@@ -9,10 +9,9 @@
 struct listener;
 
 /* Listens for http-01 on `http`, and for tls-alpn-01 on `tls` ("0.0.0.0:443"; NULL:
- * not). INVALID_ARGUMENT (an address), and as http_server_new(), which logs the cause.
- * `folder` takes a certificate that nobody sees, as long as this lives. */
+ * not). INVALID_ARGUMENT (an address), and as http_server_new(), which logs the cause. */
 struct status listener_new(struct listener **out, struct responder *responder, const char *http,
-                           const char *tls, const char *folder);
+                           const char *tls);
 /* NULL is allowed. */
 void listener_free(struct listener *listener);
 

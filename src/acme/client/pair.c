@@ -1,42 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "acme/client/pair.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "acme/certificate.h"
-#include "base/file.h"
-
-enum { PAIR_BYTES_MAX = CHAIN_BYTES_MAX + 16 * 1024 };
 
 static const char chain_start[] = "-----BEGIN CERTIFICATE-----";
 
-struct status pair_read(const char *path, struct pair *out) {
-    struct arena arena = ARENA_INIT;
+static struct status parse(struct span text, struct pair *out) {
     struct pair pair = {NULL, NULL};
+    const uint8_t *chain = memmem(text.data, text.len, chain_start, sizeof(chain_start) - 1);
+    const size_t key_len = chain == NULL ? 0 : (size_t)(chain - text.data);
+    const bool good =
+        key_len > 0 && status_ok(key_read(span_of(text.data, key_len), &pair.key)) &&
+        status_ok(certificates_read(span_of(chain, text.len - key_len), &pair.chain)) &&
+        X509_check_private_key(pair_leaf(&pair), pair.key) == 1;
+    ERR_clear_error();
+    if (!good) {
+        pair_release(&pair);
+        return FAIL(INVALID_CONFIG);
+    }
+    *out = pair;
+    return OK;
+}
+
+struct status pair_load(struct vault *vault, const char *name, struct pair *out,
+                        struct secret *pem) {
+    struct arena arena = ARENA_INIT;
+    struct pair pair;
     struct span text;
-    struct status status = file_read(path, PAIR_BYTES_MAX, &arena, &text);
+    struct status status = vault_load(vault, name, &arena, &text);
     if (status_ok(status)) {
-        const uint8_t *chain = memmem(text.data, text.len, chain_start, sizeof(chain_start) - 1);
-        const size_t key_len = chain == NULL ? 0 : (size_t)(chain - text.data);
-        const bool good =
-            key_len > 0 && status_ok(key_read(span_of(text.data, key_len), &pair.key)) &&
-            status_ok(certificates_read(span_of(chain, text.len - key_len), &pair.chain)) &&
-            X509_check_private_key(pair_leaf(&pair), pair.key) == 1;
-        ERR_clear_error();
-        status = good ? OK : FAIL(INVALID_CONFIG);
+        status = parse(text, &pair);
+    }
+    if (status_ok(status) && pem != NULL) {
+        status = secret_copy(pem, text);
+        if (!status_ok(status)) {
+            pair_release(&pair);
+        }
     }
     arena_release(&arena);
-    if (!status_ok(status)) {
-        pair_release(&pair);
-        return status;
-    }
+    TRY(status);
     *out = pair;
     return OK;
 }
@@ -47,43 +52,17 @@ void pair_release(struct pair *pair) {
     *pair = (struct pair){NULL, NULL};
 }
 
-struct status pair_write(const char *path, EVP_PKEY *key, struct span chain) {
-    struct secret pem = SECRET_INIT;
-    struct secret whole = SECRET_INIT;
-    TRY(key_write(key, &pem));
-    struct status status = secret_new(&whole, pem.len + chain.len);
+struct status pair_write(EVP_PKEY *key, struct span chain, struct secret *pem) {
+    struct secret head = SECRET_INIT;
+    TRY(key_write(key, &head));
+    struct status status = secret_new(pem, head.len + chain.len);
     if (status_ok(status)) {
-        memcpy(whole.data, pem.data, pem.len);
-        memcpy(whole.data + pem.len, chain.data, chain.len);
-        status = file_replace(path, secret_span(&whole), 0600);
+        memcpy(pem->data, head.data, head.len);
+        memcpy(pem->data + head.len, chain.data, chain.len);
     }
-    secret_release(&whole);
-    secret_release(&pem);
+    secret_release(&head);
     return status;
 }
-
-/* ---- Between processes ---- */
-
-struct status pair_lock(const char *path, int *fd) {
-    char *name = NULL;
-    if (asprintf(&name, "%s.lock", path) < 0) {
-        return FAIL(NO_MEMORY);
-    }
-    const int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    free(name);
-    if (file < 0) {
-        return errno == EACCES ? FAIL(PERMISSION_DENIED) : FAIL(IO);
-    }
-    if (flock(file, LOCK_EX | LOCK_NB) != 0) {
-        struct status status = errno == EWOULDBLOCK ? FAIL(BUSY) : FAIL(IO);
-        close(file);
-        return status;
-    }
-    *fd = file;
-    return OK;
-}
-
-void pair_unlock(int fd) { close(fd); }
 
 void pair_fingerprint(const struct pair *pair, uint8_t out[static 32]) {
     unsigned int len = 32;
@@ -113,21 +92,21 @@ static bool fill(X509 *certificate, EVP_PKEY *key, const struct acme_identifier 
     return good;
 }
 
-struct status pair_write_placeholder(const char *path, const struct acme_identifier *identifiers,
-                                     size_t count) {
-    struct buffer pem = BUFFER_INIT;
+struct status pair_placeholder(const struct acme_identifier *identifiers, size_t count,
+                               struct secret *pem) {
+    struct buffer chain = BUFFER_INIT;
     EVP_PKEY *key = NULL;
     TRY(key_new(KEY_P256, &key));
     X509 *certificate = X509_new();
     struct status status = FAIL(CRYPTO);
     if (certificate != NULL && fill(certificate, key, identifiers, count)) {
-        status = certificate_write(certificate, &pem);
+        status = certificate_write(certificate, &chain);
     }
     if (status_ok(status)) {
-        status = pair_write(path, key, buffer_span(&pem));
+        status = pair_write(key, buffer_span(&chain), pem);
     }
     ERR_clear_error();
-    buffer_release(&pem);
+    buffer_release(&chain);
     X509_free(certificate);
     EVP_PKEY_free(key);
     return status;

@@ -8,7 +8,9 @@
 
 #include "acme/certificate.h"
 #include "acme/client/ari.h"
+#include "acme/client/failure_note.h"
 #include "acme/client/renewer_metrics.h"
+#include "acme/client/replica.h"
 #include "base/log.h"
 #include "net/thread.h"
 
@@ -29,13 +31,16 @@ struct plan {
 struct renewer {
     struct renewer_config config;
     struct http_client *http;
+    struct replica *replica;
     struct renewer_metrics metrics;
+    int64_t since; /* when it was made */
 
     pthread_t thread;
     bool started;
-    pthread_mutex_t mutex; /* over `stopping` */
+    pthread_mutex_t mutex; /* over `stopping` and `pem` */
     pthread_cond_t wake;
     bool stopping;
+    struct secret pem; /* the pair in use */
 
     /* The thread's own. */
     struct plan plan;
@@ -149,6 +154,20 @@ static bool plan_anew(struct renewer *renewer, const struct pair *pair) {
 
 /* ---- Acting ---- */
 
+static struct status load(struct renewer *renewer, struct pair *pair, struct secret *pem) {
+    return pair_load(renewer->config.client.vault, renewer->config.certificate.name, pair, pem);
+}
+
+/* From now on this is what listeners get. `pem` is taken. */
+static void put_into_use(struct renewer *renewer, struct secret *pem) {
+    pthread_mutex_lock(&renewer->mutex);
+    struct secret old = renewer->pem;
+    renewer->pem = *pem;
+    pthread_mutex_unlock(&renewer->mutex);
+    secret_release(&old);
+    *pem = SECRET_INIT;
+}
+
 static bool is_planned_for(const struct renewer *renewer, const struct pair *pair) {
     uint8_t fingerprint[32];
     pair_fingerprint(pair, fingerprint);
@@ -156,42 +175,55 @@ static bool is_planned_for(const struct renewer *renewer, const struct pair *pai
 }
 
 /* Takes a pair that is not the one planned for: ours, or another process's. */
-static void take_over(struct renewer *renewer, const struct pair *pair) {
+static void take_over(struct renewer *renewer, const struct pair *pair, struct secret *pem) {
     if (plan_anew(renewer, pair)) {
+        put_into_use(renewer, pem);
         log_event(LOG_INFO, "there is a new certificate",
                   LOG_INT("until", renewer->plan.times.not_after));
         renewer->config.renewed(renewer->config.context);
     }
 }
 
-/* Asks the CA if it is time to, and renews if it is time to and the lock is held. */
-static struct status act(struct renewer *renewer, struct acme_client *client,
-                         const struct pair *pair, bool locked) {
-    struct plan *plan = &renewer->plan;
-    if (!plan->placeholder && now_s(renewer) >= plan->poll) {
-        plan_by_ari(renewer, client, pair_leaf(pair));
-    }
-    if (now_s(renewer) < plan->due || !locked) {
-        return OK;
-    }
+/* Takes the pair that was just written. */
+static struct status take_fresh(struct renewer *renewer, struct acme_client *client) {
+    struct secret pem = SECRET_INIT;
     struct pair fresh;
-    TRY(acme_client_issue(client, &renewer->config.certificate,
-                          plan->placeholder ? NULL : pair_leaf(pair)));
-    TRY(pair_read(renewer->config.certificate.path, &fresh));
-    take_over(renewer, &fresh);
+    TRY(load(renewer, &fresh, &pem));
+    take_over(renewer, &fresh, &pem);
     plan_by_ari(renewer, client, pair_leaf(&fresh));
     pair_release(&fresh);
-    log_event(LOG_INFO, "to be renewed", LOG_INT("at", plan->due));
+    secret_release(&pem);
+    log_event(LOG_INFO, "to be renewed", LOG_INT("at", renewer->plan.due));
     renewer_metrics_renewed(&renewer->metrics);
     return OK;
 }
 
-static struct status open_and_act(struct renewer *renewer, const struct pair *pair, bool locked,
+/* Asks the CA if it is time to, and renews if it is time to and the lease is held. */
+static struct status act(struct renewer *renewer, struct acme_client *client,
+                         const struct pair *pair, const struct vault_lease *lease) {
+    struct acme_certificate certificate = renewer->config.certificate;
+    const struct plan *plan = &renewer->plan;
+    if (!plan->placeholder && now_s(renewer) >= plan->poll) {
+        plan_by_ari(renewer, client, pair_leaf(pair));
+    }
+    if (now_s(renewer) < plan->due || lease == NULL) {
+        return OK;
+    }
+    certificate.lease = lease;
+    TRY(acme_client_issue(client, &certificate, plan->placeholder ? NULL : pair_leaf(pair)));
+    return take_fresh(renewer, client);
+}
+
+static struct status open_and_act(struct renewer *renewer, const struct pair *pair,
+                                  const struct vault_lease *lease,
                                   struct session_failure *failure) {
+    struct acme_client_config config = renewer->config.client;
     struct acme_client client;
-    struct status status = acme_client_open(&client, &renewer->config.client);
+    config.lease = lease;
+    config.only_look = lease == NULL;
+    struct status status = acme_client_open(&client, &config);
     if (status_ok(status)) {
-        status = act(renewer, &client, pair, locked);
+        status = act(renewer, &client, pair, lease);
     }
     *failure = client.session.failure;
     acme_client_close(&client);
@@ -221,37 +253,78 @@ static int64_t after_failure(struct renewer *renewer, struct status status,
     return now + (int64_t)wait;
 }
 
-static struct status read_and_act(struct renewer *renewer, bool locked,
+/* ---- Rounds ---- */
+
+static struct status read_and_act(struct renewer *renewer, const struct vault_lease *lease,
                                   struct session_failure *failure) {
+    struct secret pem = SECRET_INIT;
     struct pair pair;
-    TRY(pair_read(renewer->config.certificate.path, &pair));
+    TRY(load(renewer, &pair, &pem));
     if (!is_planned_for(renewer, &pair)) {
-        take_over(renewer, &pair); /* another process's work */
+        take_over(renewer, &pair, &pem); /* another process's work */
     }
-    struct status status = open_and_act(renewer, &pair, locked, failure);
+    struct status status = open_and_act(renewer, &pair, lease, failure);
     pair_release(&pair);
+    secret_release(&pem);
     return status;
 }
 
+/* When to try again after another replica has failed; 0 if that is now, or none has
+ * failed since this one began: a start always tries. */
+static int64_t failure_of_others(struct renewer *renewer) {
+    struct failure_note note;
+    if (!failure_note_read(renewer->config.client.vault, renewer->config.certificate.name,
+                           &note) ||
+        note.when < renewer->since || note.again <= now_s(renewer)) {
+        return 0;
+    }
+    renewer->failures = note.failures;
+    return note.again;
+}
+
+/* A round that may replace the pair, with the lease held. */
+static int64_t round_leased(struct renewer *renewer, const struct vault_lease *lease) {
+    struct session_failure failure = {0};
+    const int64_t wait = failure_of_others(renewer);
+    if (wait > 0) {
+        return wait;
+    }
+    struct status status = read_and_act(renewer, lease, &failure);
+    if (!status_ok(status)) {
+        const int64_t again = after_failure(renewer, status, &failure);
+        failure_note_write(renewer->config.client.vault, renewer->config.certificate.name,
+                           &(struct failure_note){renewer->failures, now_s(renewer), again});
+        return again;
+    }
+    return 0;
+}
+
 /* One round; returns when the next one is to be. Only what replaces the pair
- * needs the lock; if it turns out to be time without it, the next round has it. */
+ * needs the lease; if it turns out to be time without it, the next round has it. */
 static int64_t round_of(struct renewer *renewer) {
     struct session_failure failure = {0};
+    struct vault_lease lease = {.name = renewer->config.certificate.name};
+    struct vault *vault = renewer->config.client.vault;
     const struct plan *plan = &renewer->plan;
+    int64_t again = 0;
     const bool due = now_s(renewer) >= plan->due;
-    int lock = -1;
-    struct status status = due ? pair_lock(renewer->config.certificate.path, &lock) : OK;
+    struct status status = due ? vault_take(vault, &lease) : OK;
     if (status.code == STATUS_BUSY) {
         return now_s(renewer) + LOOK_S; /* another process is at it */
     }
-    if (status_ok(status)) {
-        status = read_and_act(renewer, due, &failure);
-    }
-    if (lock >= 0) {
-        pair_unlock(lock);
+    if (status_ok(status) && due) {
+        replica_hold(renewer->replica, &lease);
+        again = round_leased(renewer, &lease);
+        replica_hold(renewer->replica, NULL);
+        vault_give_back(vault, &lease);
+    } else if (status_ok(status)) {
+        status = read_and_act(renewer, NULL, &failure);
     }
     if (!status_ok(status)) {
-        return after_failure(renewer, status, &failure);
+        again = after_failure(renewer, status, &failure);
+    }
+    if (again > 0) {
+        return again;
     }
     renewer->failures = 0;
     renewer_metrics_healthy(&renewer->metrics);
@@ -261,8 +334,9 @@ static int64_t round_of(struct renewer *renewer) {
 /* Whether the file holds another pair than the one planned for. */
 static bool was_replaced(const struct renewer *renewer) {
     struct pair pair;
-    if (!status_ok(pair_read(renewer->config.certificate.path, &pair))) {
-        return false; /* the next round says so */
+    if (!status_ok(pair_load(renewer->config.client.vault, renewer->config.certificate.name, &pair,
+                             NULL))) {
+        return false;
     }
     const bool replaced = !is_planned_for(renewer, &pair);
     pair_release(&pair);
@@ -292,46 +366,70 @@ static void *run(void *argument) {
 
 /* ---- Life ---- */
 
-/* Makes a placeholder, unless another process is making one. */
-static struct status make_placeholder(const struct acme_certificate *certificate) {
-    int lock;
+/* Makes a placeholder, unless another process has just made something better. */
+static struct status write_placeholder(struct renewer *renewer, const struct vault_lease *lease) {
+    const struct acme_certificate *certificate = &renewer->config.certificate;
+    struct secret pem = SECRET_INIT;
     struct pair pair;
-    TRY(pair_lock(certificate->path, &lock));
-    struct status status = pair_read(certificate->path, &pair);
+    struct status status = load(renewer, &pair, NULL);
     if (status_ok(status)) {
         pair_release(&pair);
     } else if (status.code == STATUS_NOT_FOUND) {
-        status = pair_write_placeholder(certificate->path, certificate->identifiers,
-                                        certificate->identifier_count);
+        status = pair_placeholder(certificate->identifiers, certificate->identifier_count, &pem);
+        if (status_ok(status)) {
+            status = vault_save(renewer->config.client.vault, certificate->name, secret_span(&pem),
+                                lease);
+        }
+        secret_release(&pem);
     }
-    pair_unlock(lock);
+    return status;
+}
+
+/* BUSY if another process is making one. */
+static struct status make_placeholder(struct renewer *renewer) {
+    struct vault_lease lease = {.name = renewer->config.certificate.name};
+    TRY(vault_take(renewer->config.client.vault, &lease));
+    struct status status = write_placeholder(renewer, &lease);
+    vault_give_back(renewer->config.client.vault, &lease);
     return status;
 }
 
 static struct status prepare(struct renewer *renewer) {
     enum { TRIES = 50, WAIT_MS = 100 };
-    const struct acme_certificate *certificate = &renewer->config.certificate;
+    struct secret pem = SECRET_INIT;
     struct pair pair;
-    struct status status = pair_read(certificate->path, &pair);
+    struct status status = load(renewer, &pair, &pem);
     for (int i = 0; status.code == STATUS_NOT_FOUND && i < TRIES; i++) {
-        status = make_placeholder(certificate);
+        status = make_placeholder(renewer);
         if (status.code == STATUS_BUSY && !pause_ms(renewer, WAIT_MS)) {
             return FAIL(CANCELLED);
         }
         if (status_ok(status) || status.code == STATUS_BUSY) {
-            status = pair_read(certificate->path, &pair);
+            status = load(renewer, &pair, &pem);
         }
     }
     TRY(status);
     const bool good = plan_anew(renewer, &pair);
     pair_release(&pair);
+    put_into_use(renewer, &pem);
     return good ? OK : FAIL(INVALID_CONFIG);
+}
+
+static struct status make_parts(struct renewer *renewer) {
+    struct renewer_config *config = &renewer->config;
+    const struct http_client_config http = {.allow_plain_http = config->allow_plain_http,
+                                            .user_agent = "moietyd-acme"};
+    TRY(http_client_new(&renewer->http, &http));
+    TRY(replica_new(&renewer->replica, config->client.vault, config->certificate.solver->responder,
+                    config->client.clock));
+    config->client.http = renewer->http;
+    config->client.pause = pause_ms;
+    config->client.pause_context = renewer;
+    return prepare(renewer);
 }
 
 struct status renewer_new(struct renewer **out, const struct renewer_config *config) {
     struct renewer *renewer = calloc(1, sizeof(*renewer));
-    const struct http_client_config http = {.allow_plain_http = config->allow_plain_http,
-                                            .user_agent = "moietyd-acme"};
     pthread_condattr_t monotonic;
     if (renewer == NULL) {
         return FAIL(NO_MEMORY);
@@ -342,17 +440,13 @@ struct status renewer_new(struct renewer **out, const struct renewer_config *con
     pthread_cond_init(&renewer->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     renewer->config = *config;
+    renewer->since = (int64_t)clock_now_s(config->client.clock);
     renewer_metrics_init(&renewer->metrics, config->metrics);
-    struct status status = http_client_new(&renewer->http, &http);
-    if (status_ok(status)) {
-        renewer->config.client.http = renewer->http;
-        renewer->config.client.pause = pause_ms;
-        renewer->config.client.pause_context = renewer;
-        status = prepare(renewer);
-    }
+    struct status status = make_parts(renewer);
     if (!status_ok(status)) {
         log_event(LOG_ERROR, "the certificate's file can't be used",
-                  LOG_STRING("file", config->certificate.path),
+                  LOG_STRING("place", config->client.vault->place),
+                  LOG_STRING("file", config->certificate.name),
                   LOG_STRING("reason", status_text(status.code)));
         renewer_free(renewer);
         return status;
@@ -362,9 +456,24 @@ struct status renewer_new(struct renewer **out, const struct renewer_config *con
 }
 
 struct status renewer_start(struct renewer *renewer) {
+    TRY(replica_start(renewer->replica));
     TRY(thread_start(&renewer->thread, "acme", run, renewer));
     renewer->started = true;
     return OK;
+}
+
+/* ---- What listeners serve ---- */
+
+static struct status read_pem(void *context, struct secret *pem) {
+    struct renewer *renewer = context;
+    pthread_mutex_lock(&renewer->mutex);
+    struct status status = secret_copy(pem, secret_span(&renewer->pem));
+    pthread_mutex_unlock(&renewer->mutex);
+    return status;
+}
+
+struct tls_source renewer_source(struct renewer *renewer) {
+    return (struct tls_source){read_pem, renewer};
 }
 
 void renewer_stop(struct renewer *renewer) {
@@ -377,6 +486,9 @@ void renewer_stop(struct renewer *renewer) {
         pthread_join(renewer->thread, NULL);
         renewer->started = false;
     }
+    if (renewer->replica != NULL) {
+        replica_stop(renewer->replica);
+    }
 }
 
 void renewer_free(struct renewer *renewer) {
@@ -387,7 +499,9 @@ void renewer_free(struct renewer *renewer) {
         renewer_stop(renewer);
     }
     renewer_metrics_release(&renewer->metrics);
+    replica_free(renewer->replica);
     http_client_free(renewer->http);
+    secret_release(&renewer->pem);
     pthread_mutex_destroy(&renewer->mutex);
     pthread_cond_destroy(&renewer->wake);
     free(renewer);

@@ -10,8 +10,10 @@
  * wants it renewed (ARI), renews it then, and tries again after a failure, less and less
  * often, until it succeeds. Lifetimes from a minute up need no setting.
  *
- * Several processes may look after one file, as replicas with a folder in common: one of
- * them renews, and all call `renewed`, also when `moiety cert` has replaced it.
+ * Several processes may look after one file, as replicas with a vault in common: one of
+ * them renews, all answer its challenges, and all call `renewed`, also when `moiety cert`
+ * has replaced it. If the one ends before it is done, another takes over when its lease
+ * has; if it fails, the others wait as long as it does.
  *
  * Invariant: the pair's file always holds a usable key and certificate, the old ones until
  * the new ones are complete.
@@ -20,17 +22,18 @@ struct renewer;
 
 /* Strings and arrays are borrowed. */
 struct renewer_config {
-    struct acme_client_config client; /* its http and pause are the renewer's to set */
+    struct acme_client_config client; /* its http, pause, lease and only_look are the
+                                       * renewer's to set */
     bool allow_plain_http;            /* to a CA on another machine, for tests */
-    struct acme_certificate certificate;
+    struct acme_certificate certificate; /* without lease; its solver has the same vault */
     struct metrics *metrics; /* may be NULL; must outlive it */
-    /* The file holds a new pair: listeners are to read it. On the renewer's thread. */
+    /* There is a new pair: listeners are to ask the source. On the renewer's thread. */
     void (*renewed)(void *context);
     void *context;
 };
 
-/* Makes the file, with a placeholder, if there is none, so that listeners can be made
- * from it. IO, PERMISSION_DENIED, NOT_FOUND (the folder), INVALID_CONFIG (the file is no pair):
+/* Makes the file, with a placeholder, if there is none, so that listeners have
+ * something to serve. IO, PERMISSION_DENIED, NOT_FOUND (the folder), INVALID_CONFIG (the file is no pair):
  * logged. */
 struct status renewer_new(struct renewer **out, const struct renewer_config *config);
 
@@ -41,5 +44,8 @@ struct status renewer_start(struct renewer *renewer);
 void renewer_stop(struct renewer *renewer);
 /* Stops it first. NULL is allowed. */
 void renewer_free(struct renewer *renewer);
+
+/* What gives listeners the pair, as the renewer saw it last. */
+struct tls_source renewer_source(struct renewer *renewer);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef MOIETY_ACME_CLIENT_RESPONDER_H
 #define MOIETY_ACME_CLIENT_RESPONDER_H
 
-#include "acme/challenge.h"
+#include "acme/client/vault.h"
 #include "net/router.h"
 #include "pki/tls.h"
 
@@ -10,6 +10,9 @@
  * The challenges that wait to be validated, and what listeners answer for them:
  * http-01 by a route, tls-alpn-01 by a certificate in the handshake. Any number of
  * listeners may use one. Thread-safe.
+ *
+ * Where replicas share challenges, who asks by http-01 for one that isn't known waits for
+ * the next look at what is shared.
  */
 struct responder;
 
@@ -26,6 +29,17 @@ struct status responder_add_alpn(struct responder *responder, const char *token,
                                  const char *authorization);
 /* Forgets what was added for this token. */
 void responder_remove(struct responder *responder, const char *token);
+
+/* A look at the challenges of other replicas begins: whoever asks from now on for what
+ * isn't known waits for the next one. Ended by responder_looked(); looks don't overlap. */
+void responder_look(struct responder *responder);
+/* Answers these from now on, too, and no longer what an earlier call gave that isn't
+ * among them. NO_MEMORY, CRYPTO. */
+struct status responder_share(struct responder *responder, const struct vault_challenge *list,
+                              size_t count);
+/* Answers those who waited; `more` says whether there will be another look, and so
+ * whether to have anybody wait. */
+void responder_looked(struct responder *responder, bool more);
 
 /* Serves CHALLENGE_HTTP_PATH on a router, which the responder must outlive. */
 struct status responder_mount(struct responder *responder, struct router *router);

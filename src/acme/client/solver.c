@@ -31,20 +31,48 @@ static struct status call_hook(const struct solver *solver, const struct solver_
                                   });
 }
 
-struct status solver_present(const struct solver *solver, const struct solver_task *task) {
-    switch (task->type) {
-    case CHALLENGE_HTTP_01:
-        return responder_add_http(solver->responder, task->token, task->authorization);
-    case CHALLENGE_TLS_ALPN_01:
-        return responder_add_alpn(solver->responder, task->token, task->identifier,
-                                  task->authorization);
-    default: return call_hook(solver, task, "present");
+unsigned solver_settle_ms(const struct solver *solver, const struct solver_task *task) {
+    return is_served(task->type) && solver->vault != NULL ? VAULT_SETTLE_MS : 0;
+}
+
+static struct status serve(const struct solver *solver, const struct solver_task *task) {
+    const struct vault_challenge challenge = {
+        .token = task->token,
+        .type = task->type,
+        .identifier = *task->identifier,
+        .authorization = task->authorization,
+    };
+    TRY(task->type == CHALLENGE_HTTP_01
+            ? responder_add_http(solver->responder, task->token, task->authorization)
+            : responder_add_alpn(solver->responder, task->token, task->identifier,
+                                 task->authorization));
+    if (solver->vault == NULL) {
+        return OK;
     }
+    struct status status =
+        vault_challenge_put(solver->vault, &challenge, (int64_t)clock_now_s(solver->clock));
+    if (!status_ok(status)) {
+        responder_remove(solver->responder, task->token);
+    }
+    return status;
+}
+
+struct status solver_present(const struct solver *solver, const struct solver_task *task) {
+    return is_served(task->type) ? serve(solver, task) : call_hook(solver, task, "present");
+}
+
+/* What stays in the vault ends by itself. */
+static void unserve(const struct solver *solver, const struct solver_task *task) {
+    if (solver->vault != NULL) {
+        struct status ignored = vault_challenge_drop(solver->vault, task->token);
+        (void)ignored;
+    }
+    responder_remove(solver->responder, task->token);
 }
 
 void solver_clean(const struct solver *solver, const struct solver_task *task) {
     if (is_served(task->type)) {
-        responder_remove(solver->responder, task->token);
+        unserve(solver, task);
     } else if (task->type != CHALLENGE_NONE && task->type != CHALLENGE_DNS_PERSIST_01) {
         /* What it can't take away does no harm; the hook's failure was logged. */
         struct status ignored = call_hook(solver, task, "clean");

@@ -9,6 +9,8 @@
 struct solver {
     enum challenge_type types[CHALLENGE_TYPE_COUNT]; /* the preferred first; NONE ends them */
     struct responder *responder; /* NULL: no http-01 and tls-alpn-01 */
+    struct vault *vault;         /* through which other replicas answer too; NULL: none do */
+    const struct clock *clock;   /* with a vault */
     const char *hook;            /* NULL: nothing in the DNS */
 };
 
@@ -26,8 +28,11 @@ struct solver_task {
 /* Whether this type is wanted and can be answered; the lower the better, 0 if not. */
 unsigned solver_rank(const struct solver *solver, enum challenge_type type);
 
+/* How long to wait until what was presented can be seen wherever a server looks. */
+unsigned solver_settle_ms(const struct solver *solver, const struct solver_task *task);
+
 /* Makes the answer visible; and takes it away again, unless it is dns-persist-01's,
- * which is to stay. NO_MEMORY, CRYPTO, and what hook_run() says. */
+ * which is to stay. NO_MEMORY, CRYPTO, and what hook_run() or the vault says. */
 struct status solver_present(const struct solver *solver, const struct solver_task *task);
 void solver_clean(const struct solver *solver, const struct solver_task *task);
 
