@@ -12,7 +12,7 @@
  *
  * Stores REPORTS reports with bodies of BODY random bytes, COMMIT to a
  * transaction, into an empty database, then takes them out again in jobs of 500
- * whose IDs are committed; prints both for each tenth of REPORTS that was reached
+ * whose IDs are noted; prints both for each tenth of REPORTS that was reached
  * first: 10^4, 10^5 and so on. One thread works, so the rate is what commits one
  * after another give, and the CPU is what several at once would cost too.
  */
@@ -71,7 +71,7 @@ static struct status end_run(struct store_tx *tx, void *argument) {
         memcpy(ids[i].id, members[i].report.id, STORE_ID_SIZE);
         ids[i].epoch = members[i].report.epoch;
     }
-    TRY(store_ids_commit(tx, task_id, ids, count, outcomes));
+    TRY(store_ids_note(tx, task_id, ids, count, outcomes));
     work->done += count;
     return store_job_finish(tx, &work->job, NULL, 0);
 }

@@ -219,7 +219,9 @@ static struct status commit_ids(const struct commit_plan *plan, struct store_tx 
     if (count == 0) {
         return OK;
     }
-    TRY(store_ids_commit(tx, plan->task->dap.id.bytes, ids, count, outcomes));
+    TRY(plan->task->role == ROLE_LEADER
+            ? store_ids_note(tx, plan->task->dap.id.bytes, ids, count, outcomes)
+            : store_ids_commit(tx, plan->task->dap.id.bytes, ids, count, outcomes));
     for (size_t j = 0; j < count; j++) {
         errors[report_of[j]] = commit_outcome_error(outcomes[j]);
     }

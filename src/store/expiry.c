@@ -79,6 +79,31 @@ static struct status ids_expire(struct store_tx *tx, const struct task_row *task
     return OK;
 }
 
+static struct status note_decode(const struct sql_rows *rows, struct arena *arena, void *out) {
+    (void)arena;
+    *(struct store_note *)out = (struct store_note){sql_u64(rows, 0), sql_int(rows, 1)};
+    return OK;
+}
+
+static struct status notes_expire(struct store_tx *tx, const struct task_row *task, size_t max,
+                                  size_t *deleted) {
+    struct store_note *notes;
+    size_t count;
+    TRY(sql_list(tx, &tx->scratch, note_decode, sizeof *notes, (void **)&notes, &count,
+                 "SELECT epoch, number FROM noted_ids WHERE task = $1 AND epoch < $2"
+                 " ORDER BY task, epoch, number LIMIT $3",
+                 SQL_VALUES(sql_of_int(task->number), sql_of_u64(task->watermark),
+                            sql_of_limit(max - *deleted))));
+    for (size_t i = 0; i < count; i++) {
+        TRY(sql_run(tx, NULL,
+                    "DELETE FROM noted_ids WHERE task = $1 AND epoch = $2 AND number = $3",
+                    SQL_VALUES(sql_of_int(task->number), sql_of_u64(notes[i].epoch),
+                               sql_of_int(notes[i].number))));
+    }
+    *deleted += count;
+    return OK;
+}
+
 struct expired_segment {
     int64_t number, remaining, unassigned, bytes;
 };
@@ -146,6 +171,7 @@ struct status store_expire(struct store_tx *tx, const uint8_t task_id[STORE_TASK
     size_t done = 0;
     TRY(task_find(tx, task_id, &task));
     TRY(ids_expire(tx, &task, max, &done));
+    TRY(notes_expire(tx, &task, max, &done));
     TRY(segments_expire(tx, &task, max, &done));
     TRY(resources_expire(tx, &task, ended_before, max, &done));
     *deleted = done;

@@ -143,3 +143,89 @@ struct status store_ids_list(struct store_tx *tx, struct arena *arena,
                                              : sql_of_id(after->id, sizeof after->id),
                                sql_of_limit(max)));
 }
+
+/* ---- What a leader notes ------------------------------------------------------- */
+
+static struct status note_put(struct store_tx *tx, const struct task_row *task,
+                              const struct candidate candidates[], size_t count) {
+    uint8_t *bytes = ARENA_ARRAY(&tx->scratch, uint8_t, count * STORE_ID_SIZE);
+    uint64_t epoch = 0;
+    if (bytes == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    for (size_t i = 0; i < count; i++) {
+        memcpy(bytes + i * STORE_ID_SIZE, candidates[i].id->id, STORE_ID_SIZE);
+        epoch = candidates[i].id->epoch > epoch ? candidates[i].id->epoch : epoch;
+    }
+    return sql_run(tx, NULL,
+                   "INSERT INTO noted_ids (task, epoch, number, ids) VALUES ($1, $2, $3, $4)",
+                   SQL_VALUES(sql_of_int(task->number), sql_of_u64(epoch),
+                              sql_of_int(store_number(tx->store)),
+                              sql_of_bytes(span_of(bytes, count * STORE_ID_SIZE))));
+}
+
+struct status store_ids_note(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                             const struct store_committed ids[], size_t count,
+                             enum store_outcome outcomes[]) {
+    struct task_row task;
+    struct candidate *candidates = ARENA_ARRAY(&tx->scratch, struct candidate, count);
+    if (candidates == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    TRY(task_find(tx, task_id, &task));
+    size_t distinct = candidates_select(&task, ids, count, candidates, outcomes);
+    for (size_t i = 0; i < distinct; i++) {
+        outcomes[candidates[i].index] = STORE_NEW;
+    }
+    return distinct > 0 ? note_put(tx, &task, candidates, distinct) : OK;
+}
+
+struct note {
+    struct store_note place;
+    struct span ids;
+};
+
+static struct status note_decode(const struct sql_rows *rows, struct arena *arena, void *out) {
+    struct note *note = out;
+    note->place = (struct store_note){sql_u64(rows, 0), sql_int(rows, 1)};
+    return sql_copy_span(rows, 2, arena, &note->ids);
+}
+
+static struct status note_expand(const struct note *note, struct arena *arena,
+                                 struct store_committed **out, size_t *count) {
+    size_t found = note->ids.len / STORE_ID_SIZE;
+    struct store_committed *ids = ARENA_ARRAY(arena, struct store_committed, found);
+    if (ids == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    for (size_t i = 0; i < found; i++) {
+        memcpy(ids[i].id, note->ids.data + i * STORE_ID_SIZE, STORE_ID_SIZE);
+        ids[i].epoch = note->place.epoch;
+    }
+    *out = ids;
+    *count = found;
+    return OK;
+}
+
+struct status store_notes_next(struct store_tx *tx, struct arena *arena,
+                               const uint8_t task_id[STORE_TASK_ID_SIZE],
+                               struct store_note *place, struct store_committed **out,
+                               size_t *count) {
+    struct task_row task;
+    struct note note;
+    TRY(task_find(tx, task_id, &task));
+    struct status status =
+        sql_get(tx, &tx->scratch, note_decode, &note,
+                "SELECT epoch, number, ids FROM noted_ids WHERE task = $1"
+                " AND (epoch, number) > ($2, $3) ORDER BY task, epoch, number LIMIT 1",
+                SQL_VALUES(sql_of_int(task.number), sql_of_u64(place->epoch),
+                           sql_of_int(place->number)));
+    if (status.code == STATUS_NOT_FOUND) {
+        *count = 0;
+        return OK;
+    }
+    TRY(status);
+    TRY(note_expand(&note, arena, out, count));
+    *place = note.place;
+    return OK;
+}

@@ -384,7 +384,28 @@ struct status store_ids_commit(struct store_tx *tx, const uint8_t task_id[STORE_
                                const struct store_committed ids[], size_t count,
                                enum store_outcome outcomes[]);
 
-/* What is in that set, to be looked at: up to `max` in the order of epoch and ID,
+/*
+ * The same for a leader, which needs no set to look into: the set of what was
+ * uploaded let each report in once, and from then on it is in one place at a time,
+ * a segment or a job, until it is terminal. So its IDs are only noted, all in one
+ * row: outcomes[i] is STORE_NEW or STORE_EXPIRED.
+ */
+struct status store_ids_note(struct store_tx *tx, const uint8_t task_id[STORE_TASK_ID_SIZE],
+                             const struct store_committed ids[], size_t count,
+                             enum store_outcome outcomes[]);
+
+/* What was noted, one call after another; `count` 0 behind the last. Begins with
+ * `place` all zero. */
+struct store_note {
+    uint64_t epoch;
+    int64_t number;
+};
+struct status store_notes_next(struct store_tx *tx, struct arena *arena,
+                               const uint8_t task_id[STORE_TASK_ID_SIZE],
+                               struct store_note *place, struct store_committed **out,
+                               size_t *count);
+
+/* What is in the set of store_ids_commit(), to be looked at: up to `max` in the order of epoch and ID,
  * behind `after` (NULL: from the first). The epoch is the one that the ID is filed
  * under, at least its report's. */
 struct status store_ids_list(struct store_tx *tx, struct arena *arena,

@@ -231,6 +231,7 @@ struct status store_task_delete(struct store_tx *tx, const uint8_t id[STORE_TASK
     static const char *const statements[] = {
         "DELETE FROM report_id WHERE task = $1",
         "DELETE FROM id_epoch WHERE task = $1",
+        "DELETE FROM noted_ids WHERE task = $1",
         "DELETE FROM segment_body WHERE segment IN (SELECT number FROM segment WHERE task = $1)",
         "DELETE FROM segment WHERE task = $1",
         "DELETE FROM job_body WHERE job IN (SELECT id FROM job WHERE task = $1)",

@@ -50,8 +50,8 @@ class Mismatch(PairTest):
 
     def test_a_report_that_the_leader_lost_is_named_with_its_job(self):
         self.tamper(self.leader,
-                    "DELETE FROM report_id WHERE kind = 1 AND id ="
-                    " (SELECT MIN(id) FROM report_id WHERE kind = 1)",
+                    "UPDATE noted_ids SET ids = substr(ids, 17) WHERE number ="
+                    " (SELECT MIN(number) FROM noted_ids)",
                     "UPDATE bucket SET report_count = report_count - 1")
         ours, theirs = self.dump(self.leader), self.dump(self.helper)
         lost, = set(self.reports(theirs)) - set(self.reports(ours))

@@ -154,6 +154,7 @@ static void id_print(const struct dump *dump, const struct store_committed *id) 
 struct page {
     struct dump *dump;
     struct arena arena;
+    struct store_note place; /* of a leader's notes */
     struct store_committed last;
     bool begun;
     struct store_committed *ids;
@@ -182,6 +183,25 @@ static struct status ids_dump(struct cli_server *server, struct dump *dump) {
     return status;
 }
 
+static struct status notes_read(struct store_tx *tx, void *argument) {
+    struct page *page = argument;
+    return store_notes_next(tx, &page->arena, page->dump->task->id, &page->place, &page->ids,
+                            &page->count);
+}
+
+static struct status notes_dump(struct cli_server *server, struct dump *dump) {
+    struct page page = {.dump = dump, .arena = ARENA_INIT};
+    struct status status;
+    do {
+        status = store_run(server->store, STORE_READ, notes_read, &page);
+        for (size_t i = 0; status_ok(status) && i < page.count; i++) {
+            id_print(dump, &page.ids[i]);
+        }
+        arena_release(&page.arena);
+    } while (status_ok(status) && page.count > 0);
+    return status;
+}
+
 static struct status dump_all(struct cli_server *server, struct dump *dump) {
     char id[TASK_ID_TEXT];
     TRY(task_configuration_decode(dump->task->config, dump->arena, &dump->config));
@@ -191,6 +211,7 @@ static struct status dump_all(struct cli_server *server, struct dump *dump) {
     TRY(store_run(server->store, STORE_READ, batches_dump, dump));
     TRY(store_run(server->store, STORE_READ, members_read, dump));
     TRY(ids_dump(server, dump));
+    TRY(notes_dump(server, dump));
     printf("end\n");
     return OK;
 }

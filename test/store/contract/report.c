@@ -339,6 +339,47 @@ Test(report, committed_ids_are_listed_page_by_page) {
     cr_assert_eq(seen, 5);
 }
 
+Test(report, a_leader_notes_ids_and_looks_at_them_until_they_expire) {
+    struct store_committed ids[] = {committed(9, 3), committed(2, 4), committed(1, 1)};
+    struct store_committed later = committed(7, 5);
+    enum store_outcome outcomes[3];
+    for (WRITE(tx)) {
+        cr_assert_eq(put_one(tx, 1, make_report(1, EPOCH(3))), STORE_NEW);
+        ASSERT_OK(store_watermark_advance(tx, task_id(1), 2));
+    }
+    for (WRITE(tx)) {
+        ASSERT_OK(store_ids_note(tx, task_id(1), ids, 3, outcomes));
+        cr_assert_eq(outcomes[0], STORE_NEW);
+        cr_assert_eq(outcomes[1], STORE_NEW);
+        cr_assert_eq(outcomes[2], STORE_EXPIRED);
+        ASSERT_OK(store_ids_note(tx, task_id(1), &ids[2], 1, outcomes)); /* none is left */
+        ASSERT_OK(store_ids_note(tx, task_id(1), &later, 1, outcomes));
+    }
+    for (READ(tx)) {
+        struct store_note place = {0};
+        struct store_committed *page;
+        size_t count;
+        ASSERT_OK(store_notes_next(tx, &fixture_arena, task_id(1), &place, &page, &count));
+        cr_assert_eq(count, 2);
+        cr_assert_eq(memcmp(page[0].id, ids[1].id, sizeof ids[1].id), 0);
+        cr_assert_eq(memcmp(page[1].id, ids[0].id, sizeof ids[0].id), 0);
+        ASSERT_OK(store_notes_next(tx, &fixture_arena, task_id(1), &place, &page, &count));
+        cr_assert_eq(count, 1);
+        cr_assert_eq(memcmp(page[0].id, later.id, sizeof later.id), 0);
+        ASSERT_OK(store_notes_next(tx, &fixture_arena, task_id(1), &place, &page, &count));
+        cr_assert_eq(count, 0);
+        place = (struct store_note){0};
+        ASSERT_OK(store_notes_next(tx, &fixture_arena, task_id(2), &place, &page, &count));
+        cr_assert_eq(count, 0);
+    }
+    for (WRITE(tx)) {
+        size_t deleted;
+        ASSERT_OK(store_watermark_advance(tx, task_id(1), 5));
+        ASSERT_OK(store_expire(tx, task_id(1), 0, 100, &deleted));
+    }
+    cr_assert_eq(fixture_rows("noted_ids"), 1);
+}
+
 /* ---- Many at once --------------------------------------------------------------------- */
 
 enum { THREADS = 8, CALLS = 20, PER_CALL = 10 };

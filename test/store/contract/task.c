@@ -213,7 +213,7 @@ Test(task, counters_add_up_by_name_and_task) {
 /* Fills every table for task 1, and counts what is left of it. */
 Test(task, deleting_a_task_deletes_all_of_it_and_no_other) {
     static const char *const tables[] = {
-        "report_id", "id_epoch", "segment", "segment_body", "job", "job_body", "bucket",
+        "report_id", "id_epoch", "noted_ids", "segment", "segment_body", "job", "job_body", "bucket",
         "collected_interval", "collected_batch", "batch", "resource", "resource_body",
         "counter", "task_usage", "task",
     };
@@ -241,6 +241,7 @@ Test(task, deleting_a_task_deletes_all_of_it_and_no_other) {
         bool found;
         ASSERT_OK(store_resource_create(tx, &fixture_arena, &resource, 0, &resource, &found));
         ASSERT_OK(store_counter_add(tx, task_id(1), "aggregated", 1));
+        ASSERT_OK(store_ids_note(tx, task_id(1), &(struct store_committed){{1}, 0}, 1, &outcome));
     }
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         cr_assert_gt(fixture_rows(tables[i]), 0, "%s", tables[i]);

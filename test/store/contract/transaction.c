@@ -23,7 +23,8 @@ Test(transaction, that_fails_leaves_nothing) {
     struct store_usage before = get_usage(1);
     static const char *const tables[] = {"peer",   "task",    "report_id", "id_epoch", "segment",
                                          "job",    "bucket",  "batch",     "resource", "counter",
-                                         "segment_body", "job_body", "collected_interval"};
+                                         "segment_body", "job_body", "collected_interval",
+                                         "noted_ids"};
     int64_t counts[sizeof tables / sizeof tables[0]];
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         counts[i] = fixture_rows(tables[i]);

@@ -1,0 +1,14 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- What a leader has aggregated, to be looked at: see store_ids_note().
+--
+-- Serves programs of version 2.
+
+-- The IDs of one job, 16 bytes each, filed under the newest of their epochs.
+CREATE TABLE noted_ids (
+    task   BIGINT NOT NULL,
+    epoch  BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    ids    BYTEA NOT NULL,
+    PRIMARY KEY (task, epoch, number)
+);
+ALTER TABLE noted_ids ALTER COLUMN ids SET STORAGE EXTERNAL;
