@@ -19,20 +19,16 @@ static void load_words(uint64_t words[], const uint8_t *data, size_t len) {
 }
 
 void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kernel) {
-    static const uint8_t empty[KECCAK_RATE];
+    static const uint64_t empty[KECCAK_RATE / 8];
     turboshake_init_block(sponge, kernel, empty, 0);
 }
 
 void turboshake_init_block(struct turboshake *sponge, const struct keccak_kernel *kernel,
-                           const uint8_t block[KECCAK_RATE], size_t len) {
+                           const uint64_t block[KECCAK_RATE / 8], size_t len) {
     assert(len < KECCAK_RATE);
-    uint64_t words[KECCAK_RATE / 8];
-    for (size_t i = 0; i < KECCAK_RATE / 8; i++) {
-        words[i] = load_le64(block + 8 * i);
-    }
     sponge->kernel = kernel;
     sponge->at = len;
-    kernel->begin(sponge->state, words);
+    kernel->begin(sponge->state, block);
 }
 
 void turboshake_fill_in(struct turboshake *sponge, size_t at, const uint8_t *const data[],

@@ -26,10 +26,10 @@ struct turboshake {
 };
 
 void turboshake_init(struct turboshake *sponge, const struct keccak_kernel *kernel);
-/* The same, and absorbs the first `len` bytes, less than all, of a block, in every lane.
- * All others of the block are zero. */
+/* The same, and absorbs the first `len` bytes, less than all, of a block of words, in
+ * every lane. All others of the block are zero. */
 void turboshake_init_block(struct turboshake *sponge, const struct keccak_kernel *kernel,
-                           const uint8_t block[KECCAK_RATE], size_t len);
+                           const uint64_t block[KECCAK_RATE / 8], size_t len);
 /* Fills in what the block had as zeros: n words of each lane, from byte `at` on. */
 void turboshake_fill_in(struct turboshake *sponge, size_t at, const uint8_t *const data[],
                         size_t n);

@@ -45,10 +45,10 @@ void prio3_clear_padding(const struct vdaf *vdaf, uint64_t meas[]) {
 void prio3_work_release(struct prio3_work *work) { arena_release(&work->arena); }
 
 /* All of an input but the nonce. The binder has at most two bytes. */
-static struct xof_input input_of(const struct vdaf *vdaf, enum prio3_usage usage,
+static struct xof_input input_of(struct prio3_work *work, enum prio3_usage usage,
                                  const struct prio3_ctx *ctx, lane_bytes seed,
                                  const uint8_t binder[], size_t binder_len) {
-    const uint32_t codepoint = vdaf->type->codepoint;
+    const uint32_t codepoint = work->vdaf->type->codepoint;
     return (struct xof_input){
         .prefix = {VDAF_VERSION, 0, (uint8_t)(codepoint >> 24), (uint8_t)(codepoint >> 16),
                    (uint8_t)(codepoint >> 8), (uint8_t)codepoint, 0, (uint8_t)usage},
@@ -58,6 +58,7 @@ static struct xof_input input_of(const struct vdaf *vdaf, enum prio3_usage usage
         .seed = seed,
         .binder = {binder_len > 0 ? binder[0] : 0, binder_len > 1 ? binder[1] : 0},
         .binder_len = binder_len,
+        .tag = &work->tag,
     };
 }
 
@@ -66,7 +67,7 @@ void prio3_expand_meas(struct prio3_work *work, const struct prio3_ctx *ctx, uns
     const struct vdaf *vdaf = work->vdaf;
     const uint8_t binder[] = {(uint8_t)share};
     const struct xof_input input =
-        input_of(vdaf, PRIO3_MEAS_SHARE, ctx, seed, binder, sizeof(binder));
+        input_of(work, PRIO3_MEAS_SHARE, ctx, seed, binder, sizeof(binder));
     xof_expand(work->sponge, vdaf->kernels, &input, vdaf->flp.field, meas,
                vdaf->flp.circuit.meas_len);
 }
@@ -76,7 +77,7 @@ void prio3_expand_proofs(struct prio3_work *work, const struct prio3_ctx *ctx, u
     const struct vdaf *vdaf = work->vdaf;
     const uint8_t binder[] = {(uint8_t)vdaf->proofs, (uint8_t)share};
     const struct xof_input input =
-        input_of(vdaf, PRIO3_PROOF_SHARE, ctx, seed, binder, sizeof(binder));
+        input_of(work, PRIO3_PROOF_SHARE, ctx, seed, binder, sizeof(binder));
     xof_expand(work->sponge, vdaf->kernels, &input, vdaf->flp.field, proofs,
                vdaf->flp.proof_len * vdaf->proofs);
 }
@@ -86,7 +87,7 @@ void prio3_expand_rands(struct prio3_work *work, const struct prio3_ctx *ctx,
                         uint64_t rands[], size_t n) {
     const struct vdaf *vdaf = work->vdaf;
     const uint8_t binder[] = {(uint8_t)vdaf->proofs};
-    struct xof_input input = input_of(vdaf, usage, ctx, seed, binder, sizeof(binder));
+    struct xof_input input = input_of(work, usage, ctx, seed, binder, sizeof(binder));
     input.nonce = nonce;
     xof_expand(work->sponge, vdaf->kernels, &input, vdaf->flp.field, rands, n);
 }
@@ -97,7 +98,7 @@ void prio3_joint_rand_part(struct prio3_work *work, const struct prio3_ctx *ctx,
     const struct vdaf *vdaf = work->vdaf;
     const uint8_t binder[] = {(uint8_t)share};
     struct xof_input input =
-        input_of(vdaf, PRIO3_JOINT_RAND_PART, ctx, blind, binder, sizeof(binder));
+        input_of(work, PRIO3_JOINT_RAND_PART, ctx, blind, binder, sizeof(binder));
     input.nonce = nonce;
     xof_start(work->sponge, vdaf->kernels, &input);
     turboshake_absorb_words(work->sponge, meas, prio3_encoded_meas_size(vdaf));
@@ -111,7 +112,7 @@ void prio3_joint_rand_seed(struct prio3_work *work, const struct prio3_ctx *ctx,
     for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++) {
         zeros[lane] = work->zeros;
     }
-    const struct xof_input input = input_of(vdaf, PRIO3_JOINT_RAND_SEED, ctx, zeros, NULL, 0);
+    const struct xof_input input = input_of(work, PRIO3_JOINT_RAND_SEED, ctx, zeros, NULL, 0);
     xof_start(work->sponge, vdaf->kernels, &input);
     for (unsigned share = 0; share < vdaf->shares; share++) {
         turboshake_absorb(work->sponge, parts[share], XOF_SEED_SIZE);

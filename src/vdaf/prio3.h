@@ -35,6 +35,7 @@ struct prio3_work {
     uint64_t *joint_rands; /* of all proofs, as factors */
     uint64_t *rands;       /* prove or query randomness of all proofs */
     uint64_t *verifiers;   /* of all proofs */
+    struct xof_tag tag;
     uint8_t zeros[XOF_SEED_SIZE];
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "primitive/little_endian.h"
 
 enum { XOF_DOMAIN = 0x01 };
 
@@ -44,24 +45,49 @@ static void start_long(struct turboshake *sponge, const struct kernels *kernels,
     }
 }
 
-/* All within one block, which is the same in every lane but for seed and nonce:
- * as reports of a task have it. */
+static void write_tag(const struct xof_input *input, struct xof_tag *tag) {
+    uint8_t block[KECCAK_RATE] = {0};
+    tag->len = write_tag_head(input, block);
+    if (input->prefix_len > 0) {
+        block[tag->len - 1] = 0; /* the prefix's last byte */
+    }
+    if (input->ctx_len > 0) { /* else there may be no bytes to point to */
+        memcpy(block + tag->len, input->ctx[0], input->ctx_len);
+    }
+    tag->len += input->ctx_len;
+    block[tag->len++] = XOF_SEED_SIZE;
+    for (size_t i = 0; i < KECCAK_RATE / 8; i++) {
+        tag->block[i] = load_le64(block + 8 * i);
+    }
+    tag->ctx = input->ctx[0];
+    tag->ctx_len = input->ctx_len;
+}
+
+static void put_byte(uint64_t block[], size_t at, uint8_t byte) {
+    block[at / 8] |= (uint64_t)byte << (8 * (at % 8));
+}
+
+/* All within one block, which is the same in every lane but for seed and nonce: as
+ * reports of a task have it. */
 static void start_short(struct turboshake *sponge, const struct kernels *kernels,
                         const struct xof_input *input, size_t len) {
-    uint8_t block[KECCAK_RATE] = {0};
-    size_t seed_at = write_tag_head(input, block);
-    if (input->ctx_len > 0) { /* else there may be no bytes to point to */
-        memcpy(block + seed_at, input->ctx[0], input->ctx_len);
+    struct xof_tag own = {0}, *tag = input->tag == NULL ? &own : input->tag;
+    if (tag->len == 0 || tag->ctx != input->ctx[0] || tag->ctx_len != input->ctx_len) {
+        write_tag(input, tag);
     }
-    seed_at += input->ctx_len;
-    block[seed_at++] = XOF_SEED_SIZE;
-    for (size_t i = 0; i < input->binder_len; i++) { /* one or two */
-        block[seed_at + XOF_SEED_SIZE + i] = input->binder[i];
+    uint64_t block[KECCAK_RATE / 8];
+    memcpy(block, tag->block, sizeof(block));
+    if (input->prefix_len > 0) {
+        put_byte(block, 2 + input->prefix_len - 1, input->prefix[input->prefix_len - 1]);
+    }
+    const size_t binder_at = tag->len + XOF_SEED_SIZE;
+    for (size_t i = 0; i < input->binder_len; i++) {
+        put_byte(block, binder_at + i, input->binder[i]);
     }
     turboshake_init_block(sponge, kernels->keccak, block, len);
-    turboshake_fill_in(sponge, seed_at, input->seed, XOF_SEED_SIZE / 8);
+    turboshake_fill_in(sponge, tag->len, input->seed, XOF_SEED_SIZE / 8);
     if (input->nonce != NULL) {
-        turboshake_fill_in(sponge, seed_at + XOF_SEED_SIZE + input->binder_len, input->nonce,
+        turboshake_fill_in(sponge, binder_at + input->binder_len, input->nonce,
                            XOF_NONCE_SIZE / 8);
     }
 }

@@ -13,6 +13,15 @@ enum {
     XOF_NONCE_SIZE = 16,
 };
 
+/* The block that inputs with one context and one prefix, but for its last byte, begin
+ * with: kept from one to the next. All zeros before the first. */
+struct xof_tag {
+    const uint8_t *ctx;
+    size_t ctx_len;
+    size_t len; /* of the tag, and of the seed's length after it */
+    uint64_t block[KECCAK_RATE / 8];
+};
+
 /*
  * XofTurboShake128 (VDAF, section 6.2.1) in every lane at once. The domain
  * separation tag is a prefix that all lanes share and a context for each. The
@@ -28,6 +37,7 @@ struct xof_input {
     uint8_t binder[XOF_BINDER_MAX];
     size_t binder_len;
     const uint8_t *const *nonce; /* XOF_NONCE_SIZE bytes; or NULL */
+    struct xof_tag *tag;         /* or NULL */
 };
 
 /* Starts the sponge with all of the input. More of the binder may follow with

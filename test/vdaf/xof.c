@@ -120,3 +120,46 @@ Test(xof, contexts_of_any_length_and_place) {
         }
     }
 }
+
+static void derive(const struct kernels *kernels, const struct xof_input *input,
+                   uint8_t out[SIMD_LANES_MAX][XOF_SEED_SIZE]) {
+    uint8_t *out_of[SIMD_LANES_MAX];
+    for (unsigned lane = 0; lane < kernels->lanes; lane++) {
+        out_of[lane] = out[lane];
+    }
+    struct turboshake sponge;
+    xof_start(&sponge, kernels, input);
+    xof_derive_seed(&sponge, out_of);
+}
+
+/* One tag for inputs that differ in where their context is, how long it is, and in
+ * the prefix's last byte. */
+Test(xof, a_tag_is_kept_for_its_context_alone) {
+    static const struct {
+        size_t at, len;
+        uint8_t usage;
+    } steps[] = {{0, 38, 1}, {0, 38, 2}, {0, 37, 2}, {1, 37, 3}, {0, 38, 1}, {0, 0, 1}};
+    const struct kernels *kernels = kernels_of(SIMD_PORTABLE);
+    uint8_t contexts[64], seed[XOF_SEED_SIZE];
+    fill_bytes(contexts, sizeof(contexts), 6);
+    fill_bytes(seed, sizeof(seed), 7);
+    struct xof_tag tag = {0};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        const uint8_t *seed_of[SIMD_LANES_MAX], *ctx_of[SIMD_LANES_MAX];
+        for (unsigned lane = 0; lane < kernels->lanes; lane++) {
+            seed_of[lane] = seed;
+            ctx_of[lane] = contexts + steps[i].at;
+        }
+        struct xof_input input = {.prefix = {1, 2, 3, 4, 5, 6, 7, steps[i].usage},
+                                  .prefix_len = XOF_PREFIX_SIZE,
+                                  .ctx = ctx_of,
+                                  .ctx_len = steps[i].len,
+                                  .seed = seed_of,
+                                  .tag = &tag};
+        uint8_t kept[SIMD_LANES_MAX][XOF_SEED_SIZE], anew[SIMD_LANES_MAX][XOF_SEED_SIZE];
+        derive(kernels, &input, kept);
+        input.tag = NULL;
+        derive(kernels, &input, anew);
+        cr_assert_eq(memcmp(kept, anew, kernels->lanes * XOF_SEED_SIZE), 0, "step %zu", i);
+    }
+}
