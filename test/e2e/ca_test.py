@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 from pair import MOIETY, START_S, free_ports, moiety
@@ -82,6 +83,32 @@ class Authority:
         return moiety("ca", "audit", "--quiet", "--verifier", self.get("/log/key").decode(),
                       "--state", self.folder / "audit.state", self.url, expect=expect)
 
+    def post(self, path, body):
+        with urllib.request.urlopen(self.url + path, body, timeout=10) as answer:
+            return answer.read()
+
+    def leaf(self, url):
+        """The file of a certificate (PEM)."""
+        [(der,)] = self.rows("SELECT der FROM ca_certificate WHERE "
+                             f"serial = X'{serial_of(url).hex()}'")
+        file = self.folder / "leaf.pem"
+        file.write_text(ssl.DER_cert_to_PEM_cert(der))
+        return file
+
+    def ocsp_url(self, url):
+        return subprocess.run(["openssl", "x509", "-in", self.leaf(url), "-noout", "-ocsp_uri"],
+                              timeout=60, capture_output=True, text=True, check=True).stdout.strip()
+
+    def ocsp(self, url, *options, digest="-sha1"):
+        """What OpenSSL says of a certificate, the answer's signature checked."""
+        issuing = self.folder / "issuing.pem"
+        done = subprocess.run(
+            ["openssl", "ocsp", digest, "-issuer", issuing, "-cert", self.leaf(url), "-url",
+             self.ocsp_url(url), "-CAfile", self.folder / "root.pem", "-verify_other", issuing,
+             *options], timeout=60, capture_output=True, text=True)
+        assert "Response verify OK" in done.stderr, done.stderr + done.stdout
+        return done.stdout
+
     def rows(self, query):
         with sqlite3.connect(self.folder / "ca.db") as db:
             return db.execute(query).fetchall()
@@ -97,6 +124,33 @@ class CaTest(unittest.TestCase):
         ca = Authority(**options)
         self.addCleanup(ca.remove)
         return ca
+
+    def test_ocsp(self):
+        """As OpenSSL's client asks and checks it."""
+        ca = self.authority()
+        ca.config.write_text(ca.config.read_text() + "ocsp: true\n")
+        ca.start()
+        [first, second] = ca.load(workers=1, count=2).communicate(timeout=60)[0].split()
+        self.assertIn("good", ca.ocsp(first))
+        moiety("ca", "revoke", "--config", ca.config, "--reason", "4", second.rsplit("/", 1)[1])
+        self.assertRegex(ca.ocsp(second), r"revoked\n.*\n.*\n\tReason: superseded")
+        self.assertIn("good", ca.ocsp(first, "-no_nonce", digest="-sha256"))
+        self.assertIn("0x1234: unknown", ca.ocsp(first, "-serial", "0x1234"))
+        with self.assertRaises(urllib.error.HTTPError):
+            ca.post("/ocsp/0000000000000000", b"")
+        issuer = ca.ocsp_url(first).rsplit("/", 1)[1]
+        malformed = b"\x30\x03\x0a\x01\x01"
+        for request in (b"", b"x", b"\x30\x00", b"\x30\x82\xff\xff"):
+            self.assertEqual(ca.post(f"/ocsp/{issuer}", request), malformed)
+
+    def test_no_ocsp_unless_asked_for(self):
+        ca = self.authority()
+        ca.start()
+        [url] = ca.load(workers=1, count=1).communicate(timeout=60)[0].split()
+        self.assertEqual(ca.ocsp_url(url), "")
+        [(issuer,)] = ca.rows("SELECT DISTINCT issuer FROM ca_certificate")
+        with self.assertRaises(urllib.error.HTTPError):
+            ca.post(f"/ocsp/{issuer}", b"")
 
     def test_kills_lose_nothing(self):
         """What was delivered is in the database and the log, once, whatever moment the

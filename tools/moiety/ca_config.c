@@ -174,6 +174,9 @@ static const struct schema_field fields[] = {
      .doc = "Whether an account needs a key from `moiety ca eab-add`."},
     {.name = "terms_of_service", .kind = SCHEMA_STRING, .offset = AT(terms_of_service),
      .example = "https://ca.example/terms", .doc = "What accounts must agree to."},
+    {.name = "ocsp", .kind = SCHEMA_BOOL, .offset = AT(ocsp), .initial = "false",
+     .doc = "Answer OCSP, and say so in certificates; must-staple needs it. Who\n"
+            "can read CRLs needs no OCSP."},
     {.name = "crl", .kind = SCHEMA_SECTION, .offset = AT(crl), .fields = crl_fields,
      .doc = "Revocation lists."},
     {.name = "lifetime", .kind = SCHEMA_SECTION, .offset = AT(lifetime),
@@ -295,6 +298,7 @@ static bool take_rest(struct checker *c) {
     o->passphrase_file = config->passphrase;
     o->external_account_required = config->external_account_required;
     o->terms_of_service = config->terms_of_service;
+    o->ocsp = config->ocsp;
     o->crl_shards = (unsigned)config->crl.shards;
     o->crl_lifetime_s = (uint32_t)(config->crl.lifetime / SECONDS);
     o->order_lifetime_s = (uint32_t)(config->lifetime.order / SECONDS);

@@ -37,7 +37,7 @@ struct ca_config {
     struct {
         struct schema_strings domains, networks;
     } allow;
-    bool external_account_required;
+    bool external_account_required, ocsp;
     const char *terms_of_service;
     struct {
         uint64_t shards, lifetime;

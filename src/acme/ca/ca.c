@@ -53,6 +53,7 @@ static struct status load_issuer(struct ca *ca, size_t i) {
         X509_free(certificate);
         return complain("this is no issuing certificate on P-256", o->issuers[i].certificate);
     }
+    ca->issuers[i].ocsp = o->ocsp;
     return OK;
 }
 
@@ -275,7 +276,7 @@ struct status ca_self_issue(struct ca *ca, const struct ca_profile *profile,
     TRY_GOTO(status, key_new(KEY_P256, &pair), exit);
     TRY_GOTO(status, key_info_of(pair, &arena, &public_key), exit);
     TRY_GOTO(status,
-             ca_mint_certificate(&ca->mint, profile, public_key, identifiers, count,
+             ca_mint_certificate(&ca->mint, profile, public_key, identifiers, count, false,
                                  (int64_t)clock_now_s(&clock_system), &arena, &certificate,
                                  &finding),
              exit);

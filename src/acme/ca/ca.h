@@ -42,6 +42,7 @@ struct ca_options {
     struct ca_policy policy;
     bool external_account_required;
     const char *terms_of_service; /* a URL; NULL: none */
+    bool ocsp; /* certificates point to our OCSP */
     unsigned crl_shards;
     uint32_t crl_lifetime_s;           /* signed anew at a third of it, and soon after a
                                         * revocation */

@@ -198,7 +198,7 @@ static struct status check_csr(struct ca_exchange *x, struct finalization *f) {
     if (!identifiers_equal(f->csr.identifiers, f->csr.identifier_count, ordered, count)) {
         return ca_fail(x, ACME_BAD_CSR, "its names are not those of the order");
     }
-    if (f->csr.must_staple) {
+    if (f->csr.must_staple && !x->ca->issuers[0].ocsp) {
         return ca_fail(x, ACME_BAD_CSR, "must-staple needs OCSP, which this CA doesn't offer");
     }
     return OK;
@@ -223,7 +223,8 @@ static struct status issue(struct ca_exchange *x, struct finalization *f) {
     struct ca_finding finding;
     TRY(check_csr(x, f));
     struct status status = ca_mint_certificate(
-        &x->ca->mint, f->profile, f->csr.key_der, f->csr.identifiers, f->csr.identifier_count, x->now,
+        &x->ca->mint, f->profile, f->csr.key_der, f->csr.identifiers, f->csr.identifier_count,
+        f->csr.must_staple, x->now,
         x->arena, &f->certificate, &finding);
     if (status.code == STATUS_VERIFY_FAILED) {
         return ca_fail(x, ACME_BAD_CSR, "the check %s failed: %s", finding.lint, finding.text);

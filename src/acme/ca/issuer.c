@@ -39,6 +39,10 @@ void ca_issuer_crl_url(const struct ca_issuer *issuer, unsigned shard, char out[
     snprintf(out, CA_URL_MAX, "%s/crl/%s/%u.crl", issuer->url, issuer->id, shard);
 }
 
+void ca_issuer_ocsp_url(const struct ca_issuer *issuer, char out[CA_URL_MAX]) {
+    snprintf(out, CA_URL_MAX, "%s/ocsp/%s", issuer->url, issuer->id);
+}
+
 void ca_issuer_certificate_url(const struct ca_issuer *issuer, char out[CA_URL_MAX]) {
     snprintf(out, CA_URL_MAX, "%s/issuer/%s.der", issuer->url, issuer->id);
 }

@@ -15,9 +15,12 @@ struct ca_issuer {
     char id[17];       /* hexadecimal: the start of SHA-256 of its public key */
     const char *url;   /* where the CA's public files are: "http://ca.example"; borrowed */
     unsigned shards;   /* of its CRL, at least 1 */
+    bool ocsp;         /* certificates say where OCSP is answered; set after init */
 };
 
 enum { CA_URL_MAX = 512, CA_SERIAL_SIZE = 20, CA_SHARDS_MAX = 128 };
+/* Seconds for which an OCSP answer holds. */
+enum { CA_OCSP_LIFETIME = 24 * 3600 };
 
 /* Takes the certificate over. INVALID_CONFIG if it is no CA's on P-256. */
 struct status ca_issuer_init(struct ca_issuer *issuer, X509 *certificate, const char *url,
@@ -28,6 +31,7 @@ void ca_issuer_release(struct ca_issuer *issuer);
 unsigned ca_issuer_shard(const struct ca_issuer *issuer, const uint8_t serial[CA_SERIAL_SIZE]);
 void ca_issuer_crl_url(const struct ca_issuer *issuer, unsigned shard, char out[CA_URL_MAX]);
 void ca_issuer_certificate_url(const struct ca_issuer *issuer, char out[CA_URL_MAX]);
+void ca_issuer_ocsp_url(const struct ca_issuer *issuer, char out[CA_URL_MAX]);
 
 /* The certificate's time as seconds since 1970; false if it isn't a time. */
 bool ca_time_seconds(const ASN1_TIME *time, int64_t *out);

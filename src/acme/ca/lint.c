@@ -207,9 +207,10 @@ static const struct {
 
 enum { EXTENSION_COUNT = sizeof extensions / sizeof extensions[0] };
 
-/* Exactly these, once each, as critical as they should be. */
+/* Exactly these, once each, as critical as they should be; and perhaps must-staple. */
 static bool lint_extensions(struct subject *s) {
-    int count = X509v3_get_ext_count(s->extensions);
+    int stapled = X509v3_get_ext_by_NID(s->extensions, NID_tlsfeature, -1) >= 0;
+    int count = X509v3_get_ext_count(s->extensions) - stapled;
     if (count != EXTENSION_COUNT) {
         return fail(s, "%d extensions instead of %d", count, EXTENSION_COUNT);
     }
@@ -309,17 +310,36 @@ static bool name_is_url(const GENERAL_NAME *name, const char *url) {
                                                            (size_t)ASN1_STRING_length(text)));
 }
 
+static bool access_is(const AUTHORITY_INFO_ACCESS *access, int at, int method, const char *url) {
+    const ACCESS_DESCRIPTION *description = sk_ACCESS_DESCRIPTION_value(access, at);
+    return description != NULL && OBJ_obj2nid(description->method) == method &&
+           name_is_url(description->location, url);
+}
+
 static bool lint_issuer_url(struct subject *s) {
     char url[CA_URL_MAX];
+    char ocsp[CA_URL_MAX];
+    const int before = s->input->issuer->ocsp ? 1 : 0;
     ca_issuer_certificate_url(s->input->issuer, url);
+    ca_issuer_ocsp_url(s->input->issuer, ocsp);
     AUTHORITY_INFO_ACCESS *access = X509V3_get_d2i(s->extensions, NID_info_access, NULL, NULL);
-    bool good = sk_ACCESS_DESCRIPTION_num(access) == 1;
-    if (good) {
-        const ACCESS_DESCRIPTION *only = sk_ACCESS_DESCRIPTION_value(access, 0);
-        good = OBJ_obj2nid(only->method) == NID_ad_ca_issuers && name_is_url(only->location, url);
-    }
+    bool good = sk_ACCESS_DESCRIPTION_num(access) == before + 1 &&
+                (before == 0 || access_is(access, 0, NID_ad_OCSP, ocsp)) &&
+                access_is(access, before, NID_ad_ca_issuers, url);
     AUTHORITY_INFO_ACCESS_free(access);
-    return good || fail(s, "the authority information is not the issuer's one URL");
+    return good || fail(s, "the authority information is not the issuer's one URL, with that of "
+                           "OCSP before it if there is one");
+}
+
+/* RFC 7633: status_request alone, for those that asked, where OCSP is answered. */
+static bool lint_must_staple(struct subject *s) {
+    TLS_FEATURE *features = X509V3_get_d2i(s->extensions, NID_tlsfeature, NULL, NULL);
+    bool stapled = features != NULL;
+    bool good = !stapled || (s->input->issuer->ocsp && sk_ASN1_INTEGER_num(features) == 1 &&
+                             ASN1_INTEGER_get(sk_ASN1_INTEGER_value(features, 0)) == 5);
+    sk_ASN1_INTEGER_pop_free(features, ASN1_INTEGER_free);
+    good = good && (s->input->key.data == NULL || stapled == s->input->must_staple);
+    return good || fail(s, "must-staple was not asked for, is another, or can't be kept");
 }
 
 static bool point_is_url(const DIST_POINT *point, const char *url) {
@@ -426,6 +446,7 @@ static const struct {
     {"key_requested", lint_key_requested},
     {"extensions", lint_extensions},
     {"extension_der", lint_extension_der},
+    {"must_staple", lint_must_staple},
     {"basic_constraints", lint_basic_constraints},
     {"key_usage", lint_key_usage},
     {"extended_key_usage", lint_extended_key_usage},

@@ -25,6 +25,7 @@ struct ca_lint_input {
     struct span key; /* SubjectPublicKeyInfo */
     const struct acme_identifier *identifiers;
     size_t identifier_count;
+    bool must_staple; /* looked at if `key` is known */
 };
 
 /* The check that failed, and why: both for the log and the client. */

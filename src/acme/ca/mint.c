@@ -29,6 +29,7 @@ static struct status finish(const struct ca_mint *mint, const struct ca_template
         .key = template->key,
         .identifiers = template->identifiers,
         .identifier_count = template->identifier_count,
+        .must_staple = template->must_staple,
         .der = buffer_span(drafted),
     };
     TRY(ca_lint(&input, finding));
@@ -63,7 +64,8 @@ static int64_t first_second(const struct ca_mint *mint, const struct ca_profile 
 
 struct status ca_mint_certificate(const struct ca_mint *mint, const struct ca_profile *profile,
                                   struct span key, const struct acme_identifier identifiers[],
-                                  size_t count, int64_t now, struct arena *arena,
+                                  size_t count, bool must_staple, int64_t now,
+                                  struct arena *arena,
                                   struct ca_certificate *out, struct ca_finding *finding) {
     struct buffer drafted = BUFFER_INIT;
     struct buffer final = BUFFER_INIT;
@@ -73,6 +75,7 @@ struct status ca_mint_certificate(const struct ca_mint *mint, const struct ca_pr
         .key = key,
         .identifiers = identifiers,
         .identifier_count = count,
+        .must_staple = must_staple,
         .not_before = first_second(mint, profile, now),
     };
     struct status status;

@@ -17,12 +17,14 @@ struct ca_mint {
     EVP_PKEY *throwaway;
 };
 
-/* A certificate of `profile` for key (SubjectPublicKeyInfo) and names, valid from about `now`. All but
+/* A certificate of `profile` for key (SubjectPublicKeyInfo) and names, with must-staple
+ * or without, valid from about `now`. All but
  * `number` and `account` of `out` is set. VERIFY_FAILED with `finding` set if a lint
  * or the signer refuses, which is logged. Thread-safe. */
 struct status ca_mint_certificate(const struct ca_mint *mint, const struct ca_profile *profile,
                                   struct span key, const struct acme_identifier identifiers[],
-                                  size_t count, int64_t now, struct arena *arena,
+                                  size_t count, bool must_staple, int64_t now,
+                                  struct arena *arena,
                                   struct ca_certificate *out, struct ca_finding *finding);
 
 #endif

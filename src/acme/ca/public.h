@@ -8,6 +8,7 @@
 extern const struct ca_endpoint ca_endpoint_directory; /* public.c */
 extern const struct ca_endpoint ca_endpoint_crl;
 extern const struct ca_endpoint ca_endpoint_issuer;
+extern const struct ca_endpoint ca_endpoint_ocsp;        /* ocsp.c; by POST */
 extern const struct ca_endpoint ca_endpoint_renewal;     /* renewal.c */
 extern const struct ca_endpoint ca_endpoint_log_key;     /* public_log.c */
 extern const struct ca_endpoint ca_endpoint_checkpoint;

@@ -23,6 +23,7 @@ SERVE(renewal)
 SERVE(directory)
 SERVE(crl)
 SERVE(issuer)
+SERVE(ocsp)
 SERVE(log_key)
 SERVE(checkpoint)
 SERVE(log_entries)
@@ -44,7 +45,7 @@ static void serve_health(void *context, struct http_request *request) {
     http_reply(request, &response);
 }
 
-enum { BODY_MAX = 128 * 1024 };
+enum { BODY_MAX = 128 * 1024, OCSP_MAX = 4096 };
 
 #define SIGNED(pattern, name) {"POST", pattern, BODY_MAX, serve_##name, NULL, NULL}
 #define PUBLIC(pattern, name) {"GET", pattern, 0, serve_##name, NULL, NULL}
@@ -67,6 +68,7 @@ static const struct route routes[] = {
     PUBLIC("/acme/renewal-info/{id}", renewal),
     PUBLIC("/crl/{issuer}/{shard}", crl),
     PUBLIC("/issuer/{issuer}", issuer),
+    {"POST", "/ocsp/{issuer}", OCSP_MAX, serve_ocsp, NULL, NULL},
     PUBLIC("/log/key", log_key),
     PUBLIC("/log/checkpoint", checkpoint),
     PUBLIC("/log/entries", log_entries),

@@ -142,6 +142,12 @@ struct status ca_signer_crl(struct ca_signer *signer, size_t issuer, struct span
     return ask(signer, head, crl, out, finding);
 }
 
+struct status ca_signer_ocsp(struct ca_signer *signer, size_t issuer, struct span answer,
+                             struct buffer *out, struct ca_finding *finding) {
+    const struct signer_head head = {.kind = SIGNER_OCSP, .issuer = (uint8_t)issuer};
+    return ask(signer, head, answer, out, finding);
+}
+
 struct status ca_signer_checkpoint(struct ca_signer *signer, struct span text,
                                    uint8_t signature[static CA_LOG_SIGNATURE_SIZE],
                                    struct ca_finding *finding) {

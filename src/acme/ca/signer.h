@@ -48,6 +48,10 @@ struct status ca_signer_certificate(struct ca_signer *signer, size_t issuer, siz
 /* Signs a CRL (DER, whatever its signature) whose issuer is that one. */
 struct status ca_signer_crl(struct ca_signer *signer, size_t issuer, struct span crl,
                             struct buffer *out, struct ca_finding *finding);
+/* Signs an OCSP answer (BasicOCSPResponse, DER) in that issuer's name, which holds for
+ * CA_OCSP_LIFETIME at most. */
+struct status ca_signer_ocsp(struct ca_signer *signer, size_t issuer, struct span answer,
+                             struct buffer *out, struct ca_finding *finding);
 /* Signs the text of a checkpoint: one whose tree is not smaller than any that this
  * process signed, and not another one of the same size. */
 struct status ca_signer_checkpoint(struct ca_signer *signer, struct span text,

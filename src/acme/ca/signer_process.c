@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <openssl/ocsp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +135,40 @@ static struct status crl_sign(struct process *p, const struct signer_head *head,
                : refuse(p, "crl", "it is not this issuer's");
 }
 
+/* Who answers is the issuer, by its name, and every answer has an end. */
+static bool ocsp_good(const struct process *p, size_t issuer, OCSP_BASICRESP *answer) {
+    enum { SLACK = 300 };
+    const ASN1_OCTET_STRING *key = NULL;
+    const X509_NAME *name = NULL;
+    const X509_NAME *ours = X509_get_subject_name(p->config->issuers[issuer].certificate);
+    int64_t latest = (int64_t)clock_now_s(&clock_system) + CA_OCSP_LIFETIME + SLACK;
+    int64_t end;
+    bool good = OCSP_resp_get0_id(answer, &key, &name) == 1 && name != NULL &&
+                X509_NAME_cmp(name, ours) == 0;
+    for (int i = 0; good && i < OCSP_resp_count(answer); i++) {
+        ASN1_GENERALIZEDTIME *until = NULL;
+        OCSP_single_get0_status(OCSP_resp_get0(answer, i), NULL, NULL, NULL, &until);
+        good = until != NULL && ca_time_seconds(until, &end) && end <= latest;
+    }
+    return good;
+}
+
+static struct status ocsp_sign(struct process *p, const struct signer_head *head, struct span der,
+                               struct buffer *out) {
+    const uint8_t *at = der.data;
+    struct span tbs;
+    struct span signature;
+    if (head->issuer >= p->config->issuer_count) {
+        return refuse(p, "request", "no such issuer");
+    }
+    OCSP_BASICRESP *answer = d2i_OCSP_BASICRESP(NULL, &at, (long)der.len);
+    bool good = answer != NULL && at == der.data + der.len && ocsp_good(p, head->issuer, answer);
+    OCSP_BASICRESP_free(answer);
+    return good && status_ok(ca_signed_read(der, &tbs, &signature))
+               ? sign(p, head->issuer, tbs, out)
+               : refuse(p, "ocsp", "it is not this issuer's, or holds for too long");
+}
+
 /* origin LF size LF ... ; the text of one size never changes. */
 static struct status checkpoint_check(struct process *p, struct span text) {
     char copy[CA_CHECKPOINT_MAX];
@@ -174,6 +209,7 @@ static struct status answer(struct process *p, const struct signer_head *head, s
     switch (head->kind) {
     case SIGNER_CERTIFICATE: return certificate_sign(p, head, payload, out);
     case SIGNER_CRL: return crl_sign(p, head, payload, out);
+    case SIGNER_OCSP: return ocsp_sign(p, head, payload, out);
     case SIGNER_CHECKPOINT: return checkpoint_sign(p, payload, out);
     default: return refuse(p, "request", "unknown kind");
     }

@@ -12,6 +12,7 @@ enum signer_kind {
     SIGNER_READY,       /* to the server: payload the log's public key */
     SIGNER_CERTIFICATE, /* payload DER; answered by DER */
     SIGNER_CRL,
+    SIGNER_OCSP,
     SIGNER_CHECKPOINT, /* payload text; answered by the signature */
     SIGNER_REFUSED,    /* to the server: the check's name, NUL, why */
 };

@@ -136,27 +136,51 @@ static struct status add_crl_points(X509 *certificate, const struct ca_template 
     return status;
 }
 
-static struct status add_issuer_url(X509 *certificate, const struct ca_issuer *issuer) {
-    char url[CA_URL_MAX];
-    ca_issuer_certificate_url(issuer, url);
-    AUTHORITY_INFO_ACCESS *access = AUTHORITY_INFO_ACCESS_new();
+static bool add_access(AUTHORITY_INFO_ACCESS *access, int method, const char *url) {
     ACCESS_DESCRIPTION *description = ACCESS_DESCRIPTION_new();
     GENERAL_NAME *name = uri_name(url);
-    struct status status = FAIL(NO_MEMORY);
-    if (access != NULL && description != NULL && name != NULL) {
+    if (description != NULL && name != NULL) {
         ASN1_OBJECT_free(description->method);
         GENERAL_NAME_free(description->location);
-        description->method = OBJ_nid2obj(NID_ad_ca_issuers);
+        description->method = OBJ_nid2obj(method);
         description->location = name;
         name = NULL;
         if (sk_ACCESS_DESCRIPTION_push(access, description) > 0) {
-            description = NULL;
-            status = ca_extension_add(certificate, NID_info_access, false, access);
+            return true;
         }
     }
     GENERAL_NAME_free(name);
     ACCESS_DESCRIPTION_free(description);
+    return false;
+}
+
+static struct status add_issuer_urls(X509 *certificate, const struct ca_issuer *issuer) {
+    char url[CA_URL_MAX];
+    char ocsp[CA_URL_MAX];
+    ca_issuer_certificate_url(issuer, url);
+    ca_issuer_ocsp_url(issuer, ocsp);
+    AUTHORITY_INFO_ACCESS *access = AUTHORITY_INFO_ACCESS_new();
+    bool made = access != NULL && (!issuer->ocsp || add_access(access, NID_ad_OCSP, ocsp)) &&
+                add_access(access, NID_ad_ca_issuers, url);
+    struct status status =
+        made ? ca_extension_add(certificate, NID_info_access, false, access) : FAIL(NO_MEMORY);
     AUTHORITY_INFO_ACCESS_free(access);
+    return status;
+}
+
+/* RFC 7633, section 4.2.3.1: status_request, as RFC 6066 numbers it. */
+static struct status add_staple(X509 *certificate) {
+    enum { STATUS_REQUEST = 5 };
+    TLS_FEATURE *features = sk_ASN1_INTEGER_new_null();
+    ASN1_INTEGER *feature = ASN1_INTEGER_new();
+    struct status status = FAIL(NO_MEMORY);
+    if (features != NULL && feature != NULL && ASN1_INTEGER_set(feature, STATUS_REQUEST) == 1 &&
+        sk_ASN1_INTEGER_push(features, feature) > 0) {
+        feature = NULL;
+        status = ca_extension_add(certificate, NID_tlsfeature, false, features);
+    }
+    ASN1_INTEGER_free(feature);
+    sk_ASN1_INTEGER_pop_free(features, ASN1_INTEGER_free);
     return status;
 }
 
@@ -213,7 +237,8 @@ static struct status fill(X509 *certificate, const struct ca_template *template)
     TRY(add_extended_key_usage(certificate, ca_role_uses(template->profile->role)));
     TRY(add_basic_constraints(certificate));
     TRY(add_authority_key(certificate, template->issuer->certificate));
-    TRY(add_issuer_url(certificate, template->issuer));
+    TRY(add_issuer_urls(certificate, template->issuer));
+    TRY(template->must_staple ? add_staple(certificate) : OK);
     TRY(add_names(certificate, template));
     return add_crl_points(certificate, template);
 }

@@ -17,6 +17,7 @@ struct ca_template {
     struct span key; /* the subject's, SubjectPublicKeyInfo */
     const struct acme_identifier *identifiers;
     size_t identifier_count;
+    bool must_staple; /* RFC 7633: servers are to staple an OCSP answer */
     uint8_t serial[CA_SERIAL_SIZE];
     int64_t not_before; /* seconds since 1970 */
 };

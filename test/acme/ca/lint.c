@@ -85,6 +85,34 @@ Test(lint, every_default_profile_passes) {
     }
 }
 
+static const char *lint_stapled(bool built, bool asked, bool served) {
+    X509 *certificate;
+    struct ca_lint_input input = input_make();
+    struct ca_template template = template_make();
+    template.must_staple = built;
+    cr_assert(status_ok(ca_template_build(&template, f.throwaway, &certificate)));
+    f.issuer.ocsp = served;
+    input.must_staple = asked;
+    const char *found = lint_as(certificate, &input);
+    f.issuer.ocsp = false;
+    return found;
+}
+
+Test(lint, ocsp_is_where_it_is_served_and_stapled_where_it_was_asked_for) {
+    cr_expect_str_eq(lint_stapled(false, false, true), "issuer_url", "OCSP's URL is not there");
+    cr_expect_str_eq(lint_stapled(true, true, false), "must_staple", "nobody answers OCSP");
+    f.issuer.ocsp = true;
+    cr_expect_str_eq(lint(build()), "");
+    f.issuer.ocsp = true;
+    cr_expect_str_eq(lint_stapled(true, true, true), "");
+    f.issuer.ocsp = true;
+    cr_expect_str_eq(lint_stapled(true, false, true), "must_staple");
+    f.issuer.ocsp = true;
+    cr_expect_str_eq(lint_stapled(false, true, true), "must_staple");
+    f.issuer.ocsp = true;
+    cr_expect_str_eq(lint_stapled(false, false, false), "issuer_url", "OCSP's URL is there");
+}
+
 /* A lifetime of n seconds ends n - 1 seconds after it began: exactly that, and
  * nothing near it. */
 Test(lint, validity_is_inclusive) {

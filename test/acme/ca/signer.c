@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <openssl/ocsp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -90,6 +91,50 @@ Test(signer, refuses_what_its_own_lints_refuse) {
     other.len = 10;
     cr_expect_str_eq(refusal(signer, CA_ROLE_WEB, &other), "der");
     buffer_release(&other);
+    ca_signer_stop(signer);
+}
+
+/* In the name of `responder`, for a certificate of no matter which number. */
+static bool signs_ocsp(struct ca_signer *signer, X509 *responder, int64_t seconds) {
+    X509 *fake = X509_dup(responder);
+    OCSP_BASICRESP *answer = OCSP_BASICRESP_new();
+    OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), f.issuing, f.issuing);
+    ASN1_TIME *from = ASN1_GENERALIZEDTIME_set(NULL, (time_t)fixture_now());
+    ASN1_TIME *until = ASN1_GENERALIZEDTIME_set(NULL, (time_t)(fixture_now() + seconds));
+    struct buffer final = BUFFER_INIT;
+    struct ca_finding finding;
+    uint8_t *der = NULL;
+    X509_set_pubkey(fake, f.throwaway);
+    cr_assert_not_null(OCSP_basic_add1_status(answer, id, V_OCSP_CERTSTATUS_GOOD, 0, NULL, from,
+                                              seconds == 0 ? NULL : until));
+    cr_assert_eq(OCSP_basic_sign(answer, fake, f.throwaway, EVP_sha256(), NULL, OCSP_NOCERTS), 1);
+    int len = i2d_OCSP_BASICRESP(answer, &der);
+    bool made =
+        status_ok(ca_signer_ocsp(signer, 0, span_of(der, (size_t)len), &final, &finding));
+    cr_expect(made || strcmp(finding.lint, "signer") == 0);
+    OPENSSL_free(der);
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(until);
+    OCSP_CERTID_free(id);
+    OCSP_BASICRESP_free(answer);
+    X509_free(fake);
+    buffer_release(&final);
+    return made;
+}
+
+Test(signer, ocsp_is_the_issuers_and_ends) {
+    struct ca_signer *signer = start();
+    struct buffer final = BUFFER_INIT;
+    struct ca_finding finding;
+    cr_expect(signs_ocsp(signer, f.issuing, CA_OCSP_LIFETIME));
+    cr_expect(!signs_ocsp(signer, f.issuing, CA_OCSP_LIFETIME + 3600), "it holds for too long");
+    cr_expect(!signs_ocsp(signer, f.issuing, 0), "it holds for ever");
+    cr_expect(!signs_ocsp(signer, f.root, CA_OCSP_LIFETIME), "it is the root's");
+    struct buffer drafted = draft(CA_ROLE_WEB, &name); /* a certificate is no answer */
+    cr_expect(!status_ok(
+        ca_signer_ocsp(signer, 0, buffer_span(&drafted), &final, &finding)));
+    buffer_release(&drafted);
+    buffer_release(&final);
     ca_signer_stop(signer);
 }
 
