@@ -10,12 +10,23 @@ void secret_wipe(void *data, size_t len) {
     }
 }
 
+/* Keeps the compiler from seeing what is known of the bits so far. */
+static inline uint64_t opaque(uint64_t bits) {
+    __asm__ volatile("" : "+r"(bits));
+    return bits;
+}
+
 bool secret_equal(const void *a, const void *b, size_t len) {
-    const volatile uint8_t *left = a;
-    const volatile uint8_t *right = b;
-    uint8_t difference = 0;
-    for (size_t i = 0; i < len; i++) {
-        difference |= left[i] ^ right[i];
+    const uint8_t *left = a, *right = b;
+    uint64_t difference = 0;
+    for (; len >= sizeof(uint64_t); len -= 8, left += 8, right += 8) {
+        uint64_t words[2];
+        memcpy(&words[0], left, sizeof(words[0]));
+        memcpy(&words[1], right, sizeof(words[1]));
+        difference = opaque(difference | (words[0] ^ words[1]));
+    }
+    for (; len > 0; len--) {
+        difference = opaque(difference | (uint64_t)(*left++ ^ *right++));
     }
     return difference == 0;
 }
