@@ -40,9 +40,11 @@ void helper_job_count(struct aggregator *aggregator, const struct served_task *t
 
 /* ---- The answer ----------------------------------------------------------------- */
 
-/* When an answer that isn't ready may be. */
+/* When an answer that isn't ready may be. What waited while nobody worked, as before a
+ * start, says nothing about what comes. */
 static uint32_t waiting_time_s(const struct aggregator *aggregator) {
     uint32_t wait_s = helper_poller_wait_s(aggregator->helper);
+    wait_s = wait_s < HELPER_WAIT_MAX_S ? wait_s : HELPER_WAIT_MAX_S;
     return wait_s > HELPER_RETRY_AFTER_S ? wait_s : HELPER_RETRY_AFTER_S;
 }
 

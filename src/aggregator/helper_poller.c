@@ -134,34 +134,41 @@ static void job_work(struct poll_job *job) {
 
 /* ---- Runners -------------------------------------------------------------------- */
 
-static void run(void *argument, bool cancelled) {
-    struct helper_poller *poller = argument;
+/* Whether there was one. */
+static bool run_one(struct helper_poller *poller) {
     struct aggregator *aggregator = poller->aggregator;
     struct poll_job job = {.aggregator = aggregator, .arena = ARENA_INIT};
-    while (!cancelled && !atomic_load(&aggregator->draining)) {
-        struct status status =
-            store_run(aggregator->options.store, STORE_WRITE, claim_job, &job);
-        if (!status_ok(status)) {
-            if (status.code == STATUS_NOT_FOUND) {
-                atomic_store(&poller->wait_us, 0);
-            }
-            break;
-        }
+    struct status status = store_run(aggregator->options.store, STORE_WRITE, claim_job, &job);
+    if (status_ok(status)) {
+        struct lease lease;
         note_wait(poller, &job.row);
         helper_poller_wake(poller); /* where one job was there may be more */
-        struct lease lease;
         lease_of_resource(aggregator->leases, &job.row, &lease);
         job_work(&job);
         lease_end(aggregator->leases, &lease);
+    } else if (status.code == STATUS_NOT_FOUND) {
+        atomic_store(&poller->wait_us, 0);
     }
     arena_release(&job.arena);
-    atomic_fetch_sub(&poller->runners, 1);
+    return status_ok(status);
 }
 
+static void run(void *argument, bool cancelled) {
+    struct helper_poller *poller = argument;
+    bool again =
+        !cancelled && !atomic_load(&poller->aggregator->draining) && run_one(poller);
+    atomic_fetch_sub(&poller->runners, 1);
+    if (again) {
+        helper_poller_wake(poller);
+    }
+}
+
+/* Behind the requests that wait, so that these are answered however many jobs
+ * there are: at the latest that no more are taken. A full queue has work enough;
+ * the next look comes soon. */
 void helper_poller_wake(struct helper_poller *poller) {
     if (atomic_fetch_add(&poller->runners, 1) >= RUNNERS_MAX ||
-        !status_ok(work_queue_submit_after_ms(poller->aggregator->options.queue, 0, run,
-                                              poller))) {
+        !status_ok(work_queue_submit(poller->aggregator->options.queue, run, poller))) {
         atomic_fetch_sub(&poller->runners, 1);
     }
 }

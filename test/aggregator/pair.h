@@ -2,6 +2,8 @@
 #ifndef TEST_AGGREGATOR_PAIR_H
 #define TEST_AGGREGATOR_PAIR_H
 
+#include <stdatomic.h>
+
 #include "aggregator/aggregator.h"
 #include "aggregator/task.h"
 #include "dap/messages.h"
@@ -74,6 +76,7 @@ struct pair {
     struct relay *relay;
     relay_script *script; /* may be changed at any time; NULL forwards all */
     void *script_argument;
+    atomic_uint busy_answers; /* of the helper to a POST: 503 with Retry-After */
     struct task dap; /* the task */
     struct vdaf *vdaf;
     struct hpke_key collector_key;

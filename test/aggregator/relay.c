@@ -56,6 +56,13 @@ static void reply_forwarded(struct http_request *request, const struct http_clie
     http_reply(request, &response);
 }
 
+static void note_answer(struct relayed *relayed, const struct http_client_response *answer) {
+    if (answer->status == 503 && strcmp(relayed->request->method, "POST") == 0 &&
+        http_client_response_header(answer, "retry-after").len > 0) {
+        atomic_fetch_add(&relayed->relay->pair->busy_answers, 1);
+    }
+}
+
 static struct status forward(struct relayed *relayed, struct http_client_response **answer) {
     struct http_request *request = relayed->request;
     struct http_header headers[3];
@@ -91,6 +98,7 @@ static void relay_work(void *argument, bool cancelled) {
     } else if (verdict.action == RELAY_LOSE_ANSWER) {
         reply_verdict(request, &verdict);
     } else {
+        note_answer(relayed, answer);
         reply_forwarded(request, answer, verdict.action == RELAY_STRIP_BODY);
     }
     if (status_ok(status)) {
