@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/gc.h"
 
+#include <malloc.h>
+
 #include "base/log.h"
 
 enum { ROWS_PER_TRANSACTION = 2000 };
@@ -120,6 +122,14 @@ struct status gc_pass(struct aggregator *aggregator) {
     return status_ok(keys) ? tasks : keys;
 }
 
+/* Requests and jobs take much for a short time. What stays behind among it keeps
+ * the pages, and over months more and more of them. */
+static void give_memory_back(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 static void gc_work(void *argument, bool cancelled) {
     struct aggregator *aggregator = argument;
     if (cancelled || atomic_load(&aggregator->draining)) {
@@ -130,6 +140,7 @@ static void gc_work(void *argument, bool cancelled) {
         log_event(LOG_WARN, "garbage collection ended early",
                   LOG_STRING("error", status_text(status.code)));
     }
+    give_memory_back();
     status = gc_start(aggregator);
     if (!status_ok(status) && status.code != STATUS_CANCELLED) {
         log_event(LOG_ERROR, "garbage collection stopped",
