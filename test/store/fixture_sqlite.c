@@ -3,16 +3,58 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/fixture.h"
 
+/* A process that makes many databases migrates one of them, and copies that. */
+static void file_copy(const char *from, const char *to) {
+    char bytes[1 << 16];
+    size_t len;
+    FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+    cr_assert(in != NULL && out != NULL && fchmod(fileno(out), 0600) == 0);
+    while ((len = fread(bytes, 1, sizeof bytes, in)) > 0) {
+        cr_assert_eq(fwrite(bytes, 1, len, out), len);
+    }
+    fclose(in);
+    cr_assert_eq(fclose(out), 0);
+}
+
+static char migrated[160]; /* its path, and that of its folder */
+static char migrated_folder[128];
+
+static void migrated_remove(void) {
+    unlink(migrated);
+    rmdir(migrated_folder);
+}
+
+static void migrated_make(const char *folder) {
+    struct store_options options = fixture_options();
+    struct store_migration done;
+    snprintf(migrated_folder, sizeof migrated_folder, "%s", folder);
+    cr_assert_not_null(mkdtemp(migrated_folder));
+    snprintf(migrated, sizeof migrated, "%s/migrated.db", migrated_folder);
+    ASSERT_OK(store_migrate(migrated, &options, &done));
+    atexit(migrated_remove);
+}
+
 /* A directory of its own holds the file and what lies beside it. */
 static char *sqlite_make(void) {
-    char directory[] = "/tmp/moiety-store-XXXXXX";
+    static unsigned made;
+    const char *parent = getenv("TMPDIR");
+    char directory[128];
     char *url;
+    snprintf(directory, sizeof directory, "%s/moiety-store-XXXXXX",
+             parent != NULL ? parent : "/tmp");
+    if (++made == 2) {
+        migrated_make(directory);
+    }
     cr_assert_not_null(mkdtemp(directory));
     cr_assert_gt(asprintf(&url, "sqlite:%s/test.db", directory), 0);
+    if (made >= 2) {
+        file_copy(migrated, url + strlen("sqlite:"));
+    }
     return url;
 }
 
