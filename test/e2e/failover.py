@@ -41,8 +41,6 @@ bootstrap:
       use_pg_rewind: true
       parameters: {{max_connections: 200, wal_log_hints: "on", fsync: "off"}}
   initdb: [{{encoding: UTF8}}, {{locale: C}}]
-  pg_hba: ["local all all trust", "host all all 127.0.0.1/32 trust",
-           "host replication all 127.0.0.1/32 trust"]
 postgresql:
   listen: "127.0.0.1:{port}"
   connect_address: "127.0.0.1:{port}"
@@ -52,9 +50,11 @@ postgresql:
   authentication:
     superuser: {{username: moiety}}
     replication: {{username: replicator}}
+  pg_hba: ["local all all trust", "host all all 127.0.0.1/32 trust",
+           "host replication all 127.0.0.1/32 trust"]
   parameters: {{unix_socket_directories: ""}}
 """
-WAIT_S = 90
+WAIT_S = 120
 
 
 def wait_until(true, what):
@@ -130,9 +130,11 @@ class Cluster:
 
     def wait_safe(self):
         """Until one leads and the other has all that it acknowledges."""
-        wait_until(lambda: self.primary() is not None and
-                   any(machine.is_synchronous() for machine in self.machines),
-                   "no primary with a synchronous standby")
+        def safe():
+            primary = self.primary()
+            return primary is not None and any(
+                machine.is_synchronous() for machine in self.machines if machine is not primary)
+        wait_until(safe, "no primary with a synchronous standby")
 
     def url(self, database):
         ports = ",".join(str(machine.port) for machine in self.machines)
