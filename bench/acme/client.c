@@ -11,8 +11,34 @@
 #include "wire/base64url.h"
 
 bool acme_client_init(struct acme_client *client, struct http_client *http, const char *base) {
-    *client = (struct acme_client){.http = http, .base = base, .arena = ARENA_INIT};
+    *client = (struct acme_client){.http = http, .arena = ARENA_INIT};
+    acme_client_set_base(client, base);
     return status_ok(key_new(KEY_P256, &client->key));
+}
+
+void acme_client_set_base(struct acme_client *client, const char *base) {
+    struct acme_directory *d = &client->directory;
+    snprintf(d->new_nonce, sizeof d->new_nonce, "%s/acme/new-nonce", base);
+    snprintf(d->new_account, sizeof d->new_account, "%s/acme/new-account", base);
+    snprintf(d->new_order, sizeof d->new_order, "%s/acme/new-order", base);
+}
+
+static bool take_url(const json_t *object, const char *name, char out[256]) {
+    const char *url = json_text(object, name);
+    return url != NULL && snprintf(out, 256, "%s", url) < 256;
+}
+
+bool acme_client_discover(struct acme_client *client, const char *directory) {
+    struct acme_answer answer;
+    struct acme_directory *d = &client->directory;
+    if (!acme_get(client, directory, &answer)) {
+        return false;
+    }
+    bool read = take_url(answer.json, "newNonce", d->new_nonce) &&
+                take_url(answer.json, "newAccount", d->new_account) &&
+                take_url(answer.json, "newOrder", d->new_order);
+    acme_answer_release(&answer);
+    return read;
 }
 
 void acme_client_release(struct acme_client *client) {
@@ -55,7 +81,7 @@ static bool call(struct acme_client *client, const char *method, const char *url
         HTTP_HEADER("Content-Type", SPAN_OF_LITERAL("application/jose+json"));
     const struct http_client_request request = {
         .method = method, .url = url, .headers = &type, .header_count = body.len > 0,
-        .body = body};
+        .body = body, .tls = {.ca_file = client->ca_file}};
     *out = (struct acme_answer){.status = 0};
     client->requests++;
     if (!status_ok(http_client_call(client->http, &request, &response))) {
@@ -83,9 +109,8 @@ bool acme_send(struct acme_client *client, const char *url, struct span body,
 
 static bool fetch_nonce(struct acme_client *client) {
     struct acme_answer answer;
-    char url[256];
-    snprintf(url, sizeof url, "%s/acme/new-nonce", client->base);
-    bool got = client->nonce[0] != '\0' || acme_get(client, url, &answer);
+    bool got =
+        client->nonce[0] != '\0' || acme_get(client, client->directory.new_nonce, &answer);
     if (got && client->nonce[0] != '\0') {
         return true;
     }
@@ -144,8 +169,7 @@ static bool binding(struct acme_client *client, const char *url, const char *eab
 bool acme_register(struct acme_client *client, const char *eab_kid, struct span eab_key) {
     struct acme_answer answer = {.status = 0};
     struct buffer payload = BUFFER_INIT;
-    char url[256];
-    snprintf(url, sizeof url, "%s/acme/new-account", client->base);
+    const char *url = client->directory.new_account;
     bool made = eab_kid == NULL || binding(client, url, eab_kid, eab_key, &payload);
     made = made && acme_post(client, url,
                              eab_kid == NULL ? "{\"termsOfServiceAgreed\":true}"
@@ -194,8 +218,10 @@ static const char *http_challenge(const json_t *authorization) {
 }
 
 /* Waits until the resource's status is no longer one of two: a millisecond first,
- * then twice as long each time, up to a tenth of a second. */
-static bool poll_status(struct acme_client *client, const char *url, const char *wanted) {
+ * then twice as long each time, up to a tenth of a second. `out` gets it if it then
+ * is as wanted. */
+static bool poll_status(struct acme_client *client, const char *url, const char *wanted,
+                        struct acme_answer *out) {
     enum { FIRST_NS = 1000000, LONGEST_NS = 100000000 };
     struct timespec pause = {0, FIRST_NS};
     for (int i = 0; i < 10000; i++) {
@@ -207,9 +233,13 @@ static bool poll_status(struct acme_client *client, const char *url, const char 
         bool done = status != NULL && strcmp(status, wanted) == 0;
         bool waits = status != NULL && (strcmp(status, "pending") == 0 ||
                                         strcmp(status, "processing") == 0);
+        if (done) {
+            *out = answer;
+            return true;
+        }
         acme_answer_release(&answer);
         if (!waits) {
-            return done;
+            return false;
         }
         nanosleep(&pause, NULL);
         pause.tv_nsec = pause.tv_nsec * 2 < LONGEST_NS ? pause.tv_nsec * 2 : LONGEST_NS;
@@ -228,11 +258,13 @@ static bool authorize(struct acme_client *client, const char *url) {
     const char *challenge = http_challenge(authorization.json);
     bool good = valid;
     if (!valid && challenge != NULL && acme_post(client, challenge, "{}", &tried)) {
+        struct acme_answer proved = {.status = 0};
         const char *outcome = json_text(tried.json, "status");
         good = tried.status == 200 &&
                ((outcome != NULL && strcmp(outcome, "valid") == 0) ||
-                poll_status(client, url, "valid"));
+                poll_status(client, url, "valid", &proved));
         acme_answer_release(&tried);
+        acme_answer_release(&proved);
     }
     acme_answer_release(&authorization);
     return good;
@@ -259,8 +291,13 @@ static bool finalize(struct acme_client *client, const char *url, const char *pa
     if (payload == NULL || !acme_post(client, url, payload, &order)) {
         return false;
     }
+    bool good = order.status == 200;
+    if (good && json_text(order.json, "certificate") == NULL) {
+        acme_answer_release(&order);
+        good = poll_status(client, out->order, "valid", &order);
+    }
     const char *certificate = json_text(order.json, "certificate");
-    bool good = order.status == 200 && certificate != NULL;
+    good = good && certificate != NULL;
     if (good) {
         snprintf(out->certificate, sizeof out->certificate, "%s", certificate);
     }
@@ -277,11 +314,10 @@ bool acme_issue(struct acme_client *client, const char *const names[], size_t co
                 const char *profile, EVP_PKEY *key, struct acme_issued *out) {
     struct arena arena = ARENA_INIT;
     struct acme_answer order = {.status = 0};
-    char url[256];
     *out = (struct acme_issued){.pem = BUFFER_INIT};
-    snprintf(url, sizeof url, "%s/acme/new-order", client->base);
     const char *payload = order_payload(&arena, names, count, profile);
-    bool good = payload != NULL && acme_post(client, url, payload, &order) && order.status == 201;
+    bool good = payload != NULL && acme_post(client, client->directory.new_order, payload, &order) &&
+                order.status == 201;
     const json_t *list = json_object_get(order.json, "authorizations");
     for (size_t i = 0; good && i < json_array_size(list); i++) {
         good = authorize(client, json_string_value(json_array_get(list, i)));

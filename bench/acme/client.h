@@ -14,7 +14,10 @@
  */
 struct acme_client {
     struct http_client *http; /* shared by many */
-    const char *base;         /* "http://127.0.0.1:14000" */
+    const char *ca_file;      /* whom to trust; NULL: the system's */
+    struct acme_directory {
+        char new_nonce[256], new_account[256], new_order[256];
+    } directory;
     EVP_PKEY *key;            /* the account's */
     struct arena arena;       /* of what lives as long as the client */
     const char *kid;          /* NULL until registered */
@@ -32,6 +35,10 @@ struct acme_answer {
 };
 
 bool acme_client_init(struct acme_client *client, struct http_client *http, const char *base);
+/* `base` is where our CA is, "http://127.0.0.1:14000", whose paths are known. */
+void acme_client_set_base(struct acme_client *client, const char *base);
+/* Reads another server's directory. */
+bool acme_client_discover(struct acme_client *client, const char *directory);
 void acme_client_release(struct acme_client *client);
 void acme_answer_release(struct acme_answer *answer);
 

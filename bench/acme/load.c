@@ -16,7 +16,8 @@
 #include "client.h"
 
 struct load {
-    const char *url;
+    struct acme_directory directory;
+    const char *ca_file;
     struct http_client *http;
     EVP_PKEY *key;
     const char *kid;
@@ -46,7 +47,8 @@ static void issue_one(struct load *load, struct acme_client *client, long i) {
 
 static void *work(void *argument) {
     struct load *load = argument;
-    struct acme_client client = {.http = load->http, .base = load->url, .key = load->key,
+    struct acme_client client = {.http = load->http, .ca_file = load->ca_file,
+                                 .directory = load->directory, .key = load->key,
                                  .kid = load->kid};
     for (long i; (i = atomic_fetch_add(&load->next, 1)) < load->count;) {
         issue_one(load, &client, i);
@@ -83,9 +85,10 @@ static bool run(struct load *load, struct acme_client *client, int workers) {
     pthread_t threads[256];
     int started = 0;
     if (!acme_register(client, NULL, SPAN_EMPTY)) {
-        fprintf(stderr, "no account can be made at %s\n", load->url);
+        fprintf(stderr, "no account can be made at %s\n", client->directory.new_account);
         return false;
     }
+    load->directory = client->directory;
     load->key = client->key;
     load->kid = client->kid;
     int64_t start = clock_monotonic_ns();
@@ -100,12 +103,19 @@ static bool run(struct load *load, struct acme_client *client, int workers) {
     return true;
 }
 
+/* A URL with a path is a directory's. */
+static bool is_directory(const char *url) {
+    const char *host = strstr(url, "://");
+    return host != NULL && strchr(host + 3, '/') != NULL;
+}
+
 int main(int argc, char **argv) {
-    if (argc != 5) {
-        fprintf(stderr, "usage: acme-load URL HTTP-01-PORT WORKERS COUNT\n");
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: acme-load URL HTTP-01-PORT WORKERS COUNT [CA-FILE]\n"
+                        "URL is our CA's, or another server's directory.\n");
         return 2;
     }
-    struct load load = {.url = argv[1], .count = atol(argv[4])};
+    struct load load = {.count = atol(argv[4]), .ca_file = argc == 6 ? argv[5] : NULL};
     const struct http_client_config config = {.user_agent = "acme-load",
                                               .connections_per_host = 256};
     struct acme_client client;
@@ -115,13 +125,15 @@ int main(int argc, char **argv) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
     load.took_ns = calloc((size_t)load.count + 1, sizeof(int64_t));
     if (load.took_ns == NULL || !status_ok(http_client_new(&load.http, &config)) ||
-        !acme_client_init(&client, load.http, load.url) ||
+        !acme_client_init(&client, load.http, argv[1]) ||
         !acme_responder_start(client.key, &responder, &port)) {
         fprintf(stderr, "the load can't start\n");
         return EXIT_FAILURE;
     }
+    client.ca_file = load.ca_file;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    bool ran = run(&load, &client, atoi(argv[3]));
+    bool ran = (!is_directory(argv[1]) || acme_client_discover(&client, argv[1])) &&
+               run(&load, &client, atoi(argv[3]));
     acme_responder_stop(responder);
     acme_client_release(&client);
     http_client_free(load.http);
