@@ -36,6 +36,7 @@ struct ca {
     pthread_mutex_t checkpoint;  /* one is made at a time */
     pthread_mutex_t trying;      /* guards `jobs` and who waits for them */
     struct ca_job *jobs;         /* validations that wait or run */
+    bool watching;               /* somebody will look which of them take long */
     bool started;
 };
 

@@ -124,7 +124,8 @@ struct status resolver_addresses(const struct resolver *resolver, const char *na
     ares_channel channel;
     struct addresses addresses = {.out = out, .status = FAIL(TIMEOUT)};
     const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC,
-                                              .ai_socktype = SOCK_STREAM};
+                                              .ai_socktype = SOCK_STREAM,
+                                              .ai_flags = ARES_AI_NOSORT};
     TRY(channel_open(resolver, &channel));
     ares_getaddrinfo(channel, name, NULL, &hints, addresses_done, &addresses);
     channel_run(channel, resolver, &addresses.done);

@@ -77,7 +77,7 @@ struct status validation_connect(struct validation *v, const char *host, uint16_
 /* ---- A job ---- */
 
 /* Invariant: it is in ca->jobs until its outcome is stored, and held by whoever
- * runs it and by the timer of its waiter, both of which may be last. */
+ * runs it and whoever looks at it meanwhile, both of which may be last. */
 struct ca_job {
     struct ca *ca;
     struct arena arena;
@@ -86,6 +86,8 @@ struct ca_job {
     struct ca_job *next, **link;     /* guarded by ca->trying, as all below */
     unsigned holders;
     struct ca_exchange *waiter; /* until somebody answers it */
+    int64_t due;                /* when that is told that it takes long */
+    struct ca_job *overdue;     /* the next one */
 };
 
 static void job_release(struct ca_job *job) {
@@ -223,6 +225,8 @@ static void job_run(void *argument, bool cancelled) {
     job_release(job);
 }
 
+/* ---- Those that take long ---- */
+
 struct overdue {
     struct ca_exchange *waiter;
     struct ca_authorization authorization;
@@ -237,17 +241,68 @@ static struct status store_try(struct store_tx *tx, void *argument) {
     return ca_authorization_get(tx, overdue->waiter->arena, id, &overdue->authorization);
 }
 
-/* It takes long: the client is told that it is under way. */
-static void job_overdue(void *argument, bool cancelled) {
-    struct ca_job *job = argument;
+/* The client is told that it is under way. */
+static void overdue_answer(struct ca_job *job) {
     struct overdue overdue = {.waiter = job_take_waiter(job), .type = job->v.type};
     if (overdue.waiter != NULL) {
-        struct status status =
-            cancelled ? FAIL(BUSY) : ca_db_write_relaxed(job->ca->db, store_try, &overdue);
+        struct status status = ca_db_write_relaxed(job->ca->db, store_try, &overdue);
         ca_challenge_answer(overdue.waiter, status, &overdue.authorization, overdue.type);
     }
     job_release(job);
 }
+
+/* With the lock. Those that are due, held, and when the next one is. */
+static struct ca_job *overdue_take(struct ca *ca, int64_t now, int64_t *next) {
+    struct ca_job *taken = NULL;
+    *next = INT64_MAX;
+    for (struct ca_job *job = ca->jobs; job != NULL; job = job->next) {
+        if (job->waiter != NULL && job->due <= now) {
+            job->due = INT64_MAX; /* nobody else takes it */
+            job->holders++;
+            job->overdue = taken;
+            taken = job;
+        } else if (job->waiter != NULL && job->due < *next) {
+            *next = job->due;
+        }
+    }
+    return taken;
+}
+
+/* One timer for all, since most are answered long before: one for each would wake a
+ * worker for nothing. If it is cancelled, all were answered as the validations ended. */
+static void overdue_run(void *argument, bool cancelled) {
+    struct ca *ca = argument;
+    int64_t next;
+    if (cancelled) {
+        return;
+    }
+    pthread_mutex_lock(&ca->trying);
+    struct ca_job *taken = overdue_take(ca, clock_monotonic_ns(), &next);
+    ca->watching = next != INT64_MAX &&
+                   status_ok(work_queue_submit_at(ca->work, next, overdue_run, ca));
+    pthread_mutex_unlock(&ca->trying);
+    while (taken != NULL) {
+        struct ca_job *job = taken;
+        taken = job->overdue;
+        overdue_answer(job);
+    }
+}
+
+/* From now on its waiter doesn't wait longer than a moment. If there is no timer, the
+ * outcome alone answers. */
+static void overdue_watch(struct ca_job *job) {
+    enum { MOMENT_MS = 50 };
+    struct ca *ca = job->ca;
+    int64_t due = clock_monotonic_ns() + (int64_t)MOMENT_MS * NS_PER_MS;
+    pthread_mutex_lock(&ca->trying);
+    job->due = due;
+    if (job->waiter != NULL && !ca->watching) {
+        ca->watching = status_ok(work_queue_submit_at(ca->work, due, overdue_run, ca));
+    }
+    pthread_mutex_unlock(&ca->trying);
+}
+
+/* ---- Its beginning ---- */
 
 static struct status job_fill(struct ca_job *job, const struct ca_authorization *a,
                               const struct ca_account *account) {
@@ -279,25 +334,23 @@ struct status ca_validation_check_room(struct ca *ca) {
 
 struct status ca_validation_submit(struct ca *ca, const struct ca_authorization *authorization,
                                    const struct ca_account *account, struct ca_exchange *waiter) {
-    enum { MOMENT_MS = 50 };
     struct ca_job *job = calloc(1, sizeof *job);
     if (job == NULL) {
         return FAIL(NO_MEMORY);
     }
-    *job = (struct ca_job){.ca = ca, .holders = 2, .waiter = waiter};
+    *job = (struct ca_job){.ca = ca, .holders = 2, .waiter = waiter, .due = INT64_MAX};
     struct status status = job_fill(job, authorization, account);
     job_list(job);
     if (status_ok(status)) {
         status = work_queue_submit_after_ms(ca->validate, 0, job_run, job);
     }
-    if (!status_ok(status)) {
+    if (status_ok(status)) {
+        overdue_watch(job);
+    } else {
         job_unlist(job);
-        job_release(job);
-    } else if (waiter != NULL && status_ok(work_queue_submit_after_ms(ca->work, MOMENT_MS,
-                                                                      job_overdue, job))) {
-        return OK;
+        job_release(job); /* nobody runs it */
     }
-    job_release(job); /* no timer: the outcome alone answers */
+    job_release(job);
     return status;
 }
 

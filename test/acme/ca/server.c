@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
+#include <netinet/in.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "acme/ca/ca.h"
 #include "acme/ca/log.h"
@@ -71,6 +74,7 @@ static void setup(void) {
     cr_assert(acme_client_init(&client, http, base));
     cr_assert(acme_responder_start(client.key, &responder, &port));
     snprintf(base, sizeof base, "http://127.0.0.1:%u", (unsigned)free_port());
+    acme_client_set_base(&client, base);
     chain = f.root_pem;
     issuer = (struct ca_issuer_files){f.issuing_pem, {.file = f.issuing_key}, &chain, 1};
     options = (struct ca_options){
@@ -548,4 +552,71 @@ Test(server, wrong_answers_are_refused) {
     acme_answer_release(&answer);
     acme_client_release(&stranger);
     EVP_PKEY_free(key);
+}
+
+/* ---- Servers that don't answer ---- */
+
+/* Takes connections, as the kernel does, and says nothing. */
+static int silent_server(uint16_t *port) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0 && listen(fd, 16) == 0 &&
+              getsockname(fd, (struct sockaddr *)&address, &len) == 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+/* Asks for a proof by http-01; `url` gets the authorization's. */
+static void ask_for_proof(char url[256], struct acme_answer *out) {
+    struct acme_answer order;
+    struct acme_answer authorization;
+    post("/acme/new-order", "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"localhost\"}]}", &order);
+    const json_t *list = json_object_get(order.json, "authorizations");
+    cr_assert_eq(json_array_size(list), 1);
+    snprintf(url, 256, "%s", json_string_value(json_array_get(list, 0)));
+    post(url, NULL, &authorization);
+    const json_t *challenge =
+        json_array_get(json_object_get(authorization.json, "challenges"), 0);
+    cr_assert_str_eq(json_text(challenge, "type"), "http-01");
+    post(json_text(challenge, "url"), "{}", out);
+    acme_answer_release(&order);
+    acme_answer_release(&authorization);
+}
+
+/* One after the other, so that each is waited for when others are under way. */
+Test(server, says_that_a_proof_takes_long) {
+    enum { COUNT = 4, WAIT_NS = 50000000 };
+    char urls[COUNT][256];
+    uint16_t port;
+    int silent = silent_server(&port);
+    end();
+    options.validation.http_port = port;
+    options.validation.timeout_ms = 1500;
+    serve();
+    cr_assert(acme_register(&client, NULL, SPAN_EMPTY));
+    for (int i = 0; i < COUNT; i++) {
+        struct acme_answer answer;
+        int64_t start = clock_monotonic_ns();
+        ask_for_proof(urls[i], &answer);
+        cr_expect_geq(clock_monotonic_ns() - start, WAIT_NS);
+        cr_expect_eq(answer.status, 200);
+        cr_expect_str_eq(json_text(answer.json, "status"), "processing");
+        acme_answer_release(&answer);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        struct acme_answer answer;
+        for (bool pending = true; pending;) {
+            post(urls[i], NULL, &answer);
+            pending = strcmp(json_text(answer.json, "status"), "pending") == 0;
+            if (pending) {
+                acme_answer_release(&answer);
+                usleep(20000);
+            }
+        }
+        cr_expect_str_eq(json_text(answer.json, "status"), "invalid");
+        acme_answer_release(&answer);
+    }
+    close(silent);
 }
