@@ -13,57 +13,67 @@ static const struct solo_options helper_later = {.role = ROLE_HELPER,
                                                  .settings = "{\"helper_async\": true}"};
 static const struct batch_id some_batch = {{1, 2, 3}};
 
-static struct answer create(const struct hand_job *job) {
-    return solo_post(&solo, "aggregation_jobs", MEDIA_AGGREGATION_JOB_INIT_REQ, job->body);
-}
+/* What most tests are about: a job of some samples, and what comes of it. */
+enum { SAMPLES_MAX = 10 };
+static struct sample samples[SAMPLES_MAX];
+static struct hand_job job;
+static struct hand_total total;
+static enum report_error errors[SAMPLES_MAX];
 
-static void samples_make(struct sample samples[], size_t count) {
+static void samples_make(size_t count) {
     for (size_t i = 0; i < count; i++) {
         samples[i] = solo_sample(&solo, "1", SOLO_TIME, GOOD);
     }
 }
 
-/* A good answer's outcome, from the leader's point of view. */
-static void finish(struct hand_job *job, struct answer answer, struct hand_total *total,
-                   enum report_error errors[]) {
-    cr_assert_eq(answer.status, 200, "%d %s", answer.status, answer.text);
-    cr_assert_str_eq(answer.content_type, "application/ppm-dap;message=aggregation-job-resp");
-    cr_assert_not_null(answer.location);
-    hand_finish(&solo, job, answer.body, total, errors);
+/* A server, and a job of good reports that is yet to be sent. */
+static void start_with_job(const struct solo_options *options, size_t count) {
+    solo_start(&solo, options);
+    samples_make(count);
+    hand_init(&solo, &job, samples, count, NULL);
 }
 
-/* One job from one sample, and the error that it ends with. */
-static enum report_error outcome(const struct sample *sample) {
-    struct hand_job job;
-    struct hand_total total = {0};
-    enum report_error error;
-    hand_init(&solo, &job, sample, 1, NULL);
-    finish(&job, create(&job), &total, &error);
-    hand_release(&job);
-    return error;
-}
-
-Test(helper, answers_every_report_in_order) {
-    solo_start(&solo, &helper);
-    struct sample samples[5];
-    struct hand_job job;
-    struct hand_total total = {0};
-    enum report_error errors[5];
-    samples_make(samples, 5);
-    hand_init(&solo, &job, samples, 5, NULL);
-    finish(&job, create(&job), &total, errors);
-    cr_assert_eq(total.count, 5);
-    cr_assert_eq(solo_counter(&solo, "aggregated"), 5);
+static void stop(void) {
     hand_release(&job);
     solo_stop(&solo);
 }
 
+TestSuite(helper, .fini = stop);
+
+static struct answer create(const struct hand_job *made) {
+    return solo_post(&solo, "aggregation_jobs", MEDIA_AGGREGATION_JOB_INIT_REQ, made->body);
+}
+
+/* A good answer's outcome, from the leader's point of view. */
+static void finish(struct hand_job *made, struct answer answer, struct hand_total *sum,
+                   enum report_error ends[]) {
+    cr_assert_eq(answer.status, 200, "%d %s", answer.status, answer.text);
+    cr_assert_str_eq(answer.content_type, "application/ppm-dap;message=aggregation-job-resp");
+    cr_assert_not_null(answer.location);
+    hand_finish(&solo, made, answer.body, sum, ends);
+}
+
+/* One job from one sample, and the error that it ends with. */
+static enum report_error outcome(const struct sample *sample) {
+    struct hand_job alone;
+    struct hand_total sum = {0};
+    enum report_error error;
+    hand_init(&solo, &alone, sample, 1, NULL);
+    finish(&alone, create(&alone), &sum, &error);
+    hand_release(&alone);
+    return error;
+}
+
+Test(helper, answers_every_report_in_order) {
+    start_with_job(&helper, 5);
+    finish(&job, create(&job), &total, errors);
+    cr_assert_eq(total.count, 5);
+    cr_assert_eq(solo_counter(&solo, "aggregated"), 5);
+}
+
 /* The location stands below the endpoint that the task names. */
 Test(helper, gives_a_location_that_can_be_read_again) {
-    solo_start(&solo, &helper);
-    struct sample sample = solo_sample(&solo, "1", SOLO_TIME, GOOD);
-    struct hand_job job;
-    hand_init(&solo, &job, &sample, 1, NULL);
+    start_with_job(&helper, 1);
     struct answer made = create(&job);
     cr_assert_null(strchr(made.location, '?'));
     cr_assert_eq(strncmp(made.location, solo_path(&solo, "aggregation_jobs/"),
@@ -73,16 +83,10 @@ Test(helper, gives_a_location_that_can_be_read_again) {
         solo_at(&solo, "GET", arena_printf(&solo.arena, "%s?step=0", made.location));
     cr_assert_eq(read.status, 200);
     cr_assert(span_equal_vartime(read.body, made.body));
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 Test(helper, gives_the_same_answer_to_the_same_request) {
-    solo_start(&solo, &helper);
-    struct sample samples[3];
-    struct hand_job job;
-    samples_make(samples, 3);
-    hand_init(&solo, &job, samples, 3, NULL);
+    start_with_job(&helper, 3);
     struct answer first = create(&job);
     cr_assert_eq(first.status, 200);
     for (int i = 0; i < 3; i++) {
@@ -95,8 +99,6 @@ Test(helper, gives_the_same_answer_to_the_same_request) {
         cr_assert(span_equal_vartime(again.body, first.body));
     }
     cr_assert_eq(solo_counter(&solo, "aggregated"), 3);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 /* The same request many times at once is one job. */
@@ -106,9 +108,7 @@ Test(helper, makes_one_job_of_requests_that_race) {
     solo_start(&solo, &options);
     struct crowd crowd;
     struct span bodies[8];
-    struct sample samples[3];
-    struct hand_job job;
-    samples_make(samples, 3);
+    samples_make(3);
     hand_init(&solo, &job, samples, 3, NULL);
     for (size_t i = 0; i < 8; i++) {
         bodies[i] = job.body;
@@ -125,8 +125,6 @@ Test(helper, makes_one_job_of_requests_that_race) {
     }
     cr_assert_eq(solo_counter(&solo, "aggregated"), 3);
     crowd_release(&crowd);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 /* ---- Per report ------------------------------------------------------------------ */
@@ -149,10 +147,6 @@ Test(helper, rejects_bad_reports_and_counts_the_honest_ones) {
         {GOOD, REPORT_ERROR_RESERVED},
     };
     enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
-    struct sample samples[ROWS];
-    enum report_error errors[ROWS];
-    struct hand_job job;
-    struct hand_total total = {0};
     for (size_t i = 0; i < ROWS; i++) {
         samples[i] = solo_sample(&solo, "1", SOLO_TIME, rows[i].spoil);
     }
@@ -166,39 +160,27 @@ Test(helper, rejects_bad_reports_and_counts_the_honest_ones) {
     cr_assert_eq(solo_counter(&solo, "report_rejected_hpke_decrypt_error"), 2);
     cr_assert_eq(solo_counter(&solo, "report_rejected_invalid_message"), 4);
     cr_assert_eq(solo_counter(&solo, "report_rejected_vdaf_verify_error"), 1);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 /* A leader that alters its proof message spoils that report alone. */
 Test(helper, rejects_what_does_not_verify) {
-    solo_start(&solo, &helper);
-    struct sample samples[3];
-    enum report_error errors[3];
-    struct hand_job job;
-    struct hand_total total = {0};
-    samples_make(samples, 3);
-    hand_init(&solo, &job, samples, 3, NULL);
+    start_with_job(&helper, 3);
     ((uint8_t *)(uintptr_t)job.inits[1].payload.data)[job.inits[1].payload.len - 1] ^= 0x40;
     hand_encode(&solo, &job);
     finish(&job, create(&job), &total, errors);
     cr_assert_eq(errors[0], REPORT_ERROR_RESERVED);
     cr_assert_eq(errors[1], REPORT_ERROR_VDAF_VERIFY_ERROR);
     cr_assert_eq(errors[2], REPORT_ERROR_RESERVED);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 /* The public parts are authenticated: changing them makes the share unreadable. */
 Test(helper, binds_the_share_to_its_report) {
     solo_start(&solo, &helper);
-    struct sample samples[2];
-    samples_make(samples, 2);
+    samples_make(2);
     samples[0].report.report_metadata.time--;
     cr_assert_eq(outcome(&samples[0]), REPORT_ERROR_HPKE_DECRYPT_ERROR);
     samples[1].report.report_metadata.report_id.bytes[0] ^= 1;
     cr_assert_eq(outcome(&samples[1]), REPORT_ERROR_HPKE_DECRYPT_ERROR);
-    solo_stop(&solo);
 }
 
 Test(helper, looks_at_the_clock_and_the_task_interval) {
@@ -219,13 +201,10 @@ Test(helper, looks_at_the_clock_and_the_task_interval) {
     /* Later it is welcome in another job, since a refusal commits nothing. The
      * same job once more is the same job, until it is deleted. */
     solo.now_us += (int64_t)SOLO_PRECISION * 1000000;
-    struct hand_job job;
     hand_init(&solo, &job, &early, 1, NULL);
     cr_assert_eq(outcome(&early), REPORT_ERROR_REPORT_TOO_EARLY);
     cr_assert_eq(solo_at(&solo, "DELETE", create(&job).location).status, 200);
     cr_assert_eq(outcome(&early), REPORT_ERROR_RESERVED);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 static struct status collect_hour(struct store_tx *tx, void *argument) {
@@ -239,11 +218,7 @@ static struct status expire_old(struct store_tx *tx, void *argument) {
 
 Test(helper, commits_each_report_once_and_none_to_a_collected_batch) {
     solo_start(&solo, &helper);
-    struct sample samples[6];
-    struct hand_job job;
-    struct hand_total total = {0};
-    enum report_error errors[6];
-    samples_make(samples, 3);
+    samples_make(3);
     hand_init(&solo, &job, samples, 2, NULL);
     finish(&job, create(&job), &total, errors);
     hand_release(&job);
@@ -261,17 +236,11 @@ Test(helper, commits_each_report_once_and_none_to_a_collected_batch) {
     cr_assert_eq(errors[4], REPORT_ERROR_REPORT_DROPPED); /* not even opened */
     cr_assert_eq(total.count, 3);
     cr_assert_eq(solo_counter(&solo, "aggregated"), 3);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 Test(helper, never_forgets_a_replay) {
     solo_start(&solo, &helper);
-    struct sample samples[2];
-    struct hand_job job;
-    struct hand_total total = {0};
-    enum report_error errors[2];
-    samples_make(samples, 2);
+    samples_make(2);
     hand_init(&solo, &job, samples, 1, NULL);
     struct answer first = create(&job);
     finish(&job, first, &total, errors);
@@ -283,17 +252,12 @@ Test(helper, never_forgets_a_replay) {
     cr_assert_eq(errors[0], REPORT_ERROR_REPORT_REPLAYED);
     cr_assert_eq(errors[1], REPORT_ERROR_RESERVED);
     cr_assert_eq(solo_counter(&solo, "aggregated"), 2);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 /* ---- The request as a whole --------------------------------------------------------- */
 
 Test(helper, lets_nobody_in_without_the_token) {
-    solo_start(&solo, &helper);
-    struct sample sample = solo_sample(&solo, "1", SOLO_TIME, GOOD);
-    struct hand_job job;
-    hand_init(&solo, &job, &sample, 1, NULL);
+    start_with_job(&helper, 1);
     const char *path = solo_path(&solo, "aggregation_jobs");
     const char *one = solo_path(&solo, "aggregation_jobs/AAAAAAAAAAAAAAAAAAAAAA");
     const char *type = media_type_string(MEDIA_AGGREGATION_JOB_INIT_REQ);
@@ -311,15 +275,11 @@ Test(helper, lets_nobody_in_without_the_token) {
                              type, SOLO_TOKEN, job.body),
                    404, "unrecognizedTask");
     cr_assert_eq(solo_counter(&solo, "aggregated"), 0);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 Test(helper, survives_truncation_at_every_length) {
     solo_start(&solo, &helper);
     struct sample sample = solo_sample(&solo, "1", SOLO_TIME, GOOD);
-    struct hand_job job;
-    struct hand_total total = {0};
     enum report_error error;
     hand_init(&solo, &job, &sample, 1, NULL);
     struct span whole = job.body;
@@ -330,14 +290,11 @@ Test(helper, survives_truncation_at_every_length) {
     job.body = whole;
     finish(&job, create(&job), &total, &error);
     cr_assert_eq(error, REPORT_ERROR_RESERVED);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 Test(helper, survives_flipped_bits) {
     solo_start(&solo, &helper);
     struct sample sample = solo_sample(&solo, "1", SOLO_TIME, GOOD);
-    struct hand_job job;
     hand_init(&solo, &job, &sample, 1, NULL);
     struct span whole = job.body;
     for (size_t bit = 0; bit < whole.len * 8; bit += 7) {
@@ -350,16 +307,10 @@ Test(helper, survives_flipped_bits) {
     /* Nothing that was altered was committed, so the report still counts. */
     cr_assert_eq(solo_counter(&solo, "aggregated"), 0);
     cr_assert_eq(outcome(&sample), REPORT_ERROR_RESERVED);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 Test(helper, names_what_is_wrong_with_the_job) {
-    solo_start(&solo, &helper);
-    struct sample samples[2];
-    struct hand_job job;
-    samples_make(samples, 2);
-    hand_init(&solo, &job, samples, 2, NULL);
+    start_with_job(&helper, 2);
 
     job.request.agg_param = SPAN_OF_LITERAL("x");
     hand_encode(&solo, &job);
@@ -397,8 +348,6 @@ Test(helper, names_what_is_wrong_with_the_job) {
     hand_encode(&solo, &job);
     cr_assert_eq(create(&job).status, 200);
     cr_assert_eq(solo_counter(&solo, "aggregated"), 2);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 Test(helper, needs_a_batch_id_in_leader_selected_mode) {
@@ -406,7 +355,6 @@ Test(helper, needs_a_batch_id_in_leader_selected_mode) {
     options.batch_mode = BATCH_MODE_LEADER_SELECTED;
     solo_start(&solo, &options);
     struct sample sample = solo_sample(&solo, "1", SOLO_TIME, GOOD);
-    struct hand_job job;
     hand_init(&solo, &job, &sample, 1, NULL);
     assert_problem(create(&job), 400, "invalidMessage");
     hand_release(&job);
@@ -422,17 +370,12 @@ Test(helper, needs_a_batch_id_in_leader_selected_mode) {
     job.request.extensions.count = 1;
     hand_encode(&solo, &job);
     cr_assert_eq(create(&job).status, 200);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 /* ---- Reading, deleting, continuing ------------------------------------------------------ */
 
 Test(helper, knows_its_jobs) {
-    solo_start(&solo, &helper);
-    struct sample sample = solo_sample(&solo, "1", SOLO_TIME, GOOD);
-    struct hand_job job;
-    hand_init(&solo, &job, &sample, 1, NULL);
+    start_with_job(&helper, 1);
     const char *unknown = solo_path(&solo, "aggregation_jobs/AAAAAAAAAAAAAAAAAAAAAA?step=0");
     assert_problem(solo_at(&solo, "GET", unknown), 404, "unrecognizedAggregationJob");
     assert_problem(solo_at(&solo, "DELETE", unknown), 404, "unrecognizedAggregationJob");
@@ -453,8 +396,6 @@ Test(helper, knows_its_jobs) {
     cr_assert_eq(solo_at(&solo, "DELETE", location).status, 200);
     location = arena_printf(&solo.arena, "%s?step=0", location);
     assert_problem(solo_at(&solo, "GET", location), 404, "unrecognizedAggregationJob");
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 static struct answer continue_at(const char *location, uint16_t step,
@@ -474,7 +415,6 @@ static struct answer continue_at(const char *location, uint16_t step,
 Test(helper, continues_no_finished_job) {
     solo_start(&solo, &helper);
     struct sample sample = solo_sample(&solo, "1", SOLO_TIME, GOOD);
-    struct hand_job job;
     hand_init(&solo, &job, &sample, 1, NULL);
     struct answer made = create(&job);
     const struct verify_continue item = {sample.report.report_metadata.report_id,
@@ -500,8 +440,6 @@ Test(helper, continues_no_finished_job) {
                  415);
     struct answer again = create(&job); /* unharmed */
     cr_assert(span_equal_vartime(again.body, made.body));
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 /* ---- Later ---------------------------------------------------------------------------- */
@@ -519,8 +457,8 @@ static struct answer poll(const char *location) {
     return answer;
 }
 
-static struct answer create_later(const struct hand_job *job) {
-    struct answer answer = create(job);
+static struct answer create_later(const struct hand_job *made) {
+    struct answer answer = create(made);
     cr_assert_eq(answer.status, 200, "%d %s", answer.status, answer.text);
     cr_assert_eq(answer.body.len, 0);
     cr_assert_not_null(answer.retry_after);
@@ -530,11 +468,7 @@ static struct answer create_later(const struct hand_job *job) {
 
 Test(helper, answers_later) {
     solo_start(&solo, &helper_later);
-    struct sample samples[4];
-    struct hand_job job;
-    struct hand_total total = {0};
-    enum report_error errors[4];
-    samples_make(samples, 3);
+    samples_make(3);
     samples[3] = solo_sample(&solo, "1", SOLO_TIME, BAD_HELPER_CIPHERTEXT);
     hand_init(&solo, &job, samples, 4, NULL);
     struct answer ready = poll(create_later(&job).location);
@@ -543,19 +477,13 @@ Test(helper, answers_later) {
     cr_assert_eq(errors[3], REPORT_ERROR_HPKE_DECRYPT_ERROR);
     cr_assert(span_equal_vartime(create(&job).body, ready.body));
     cr_assert_eq(solo_counter(&solo, "aggregated"), 3);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 /* What can be told from the request is told at once, not when somebody asks. */
 Test(helper, accepts_no_job_that_is_wrong) {
     struct solo_options options = helper_later;
     options.idle = true;
-    solo_start(&solo, &options);
-    struct sample samples[2];
-    struct hand_job job;
-    samples_make(samples, 2);
-    hand_init(&solo, &job, samples, 2, NULL);
+    start_with_job(&options, 2);
     job.request.agg_param = SPAN_OF_LITERAL("x");
     hand_encode(&solo, &job);
     assert_problem(create(&job), 400, "invalidAggregationParameter");
@@ -563,21 +491,13 @@ Test(helper, accepts_no_job_that_is_wrong) {
     job.inits[1] = job.inits[0];
     hand_encode(&solo, &job);
     assert_problem(create(&job), 400, "invalidMessage");
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 /* What was accepted is worked off after a restart; a retry finds the same job. */
 Test(helper, keeps_what_it_accepted) {
     struct solo_options options = helper_later;
     options.idle = true;
-    solo_start(&solo, &options);
-    struct sample samples[2];
-    struct hand_job job;
-    struct hand_total total = {0};
-    enum report_error errors[2];
-    samples_make(samples, 2);
-    hand_init(&solo, &job, samples, 2, NULL);
+    start_with_job(&options, 2);
     aggregator_drain(solo.aggregator); /* nothing is claimed any more */
     struct answer made = create_later(&job);
     cr_assert_str_eq(create_later(&job).location, made.location);
@@ -591,18 +511,13 @@ Test(helper, keeps_what_it_accepted) {
     hand_finish(&solo, &job, ready.body, &total, errors);
     cr_assert_eq(total.count, 2);
     cr_assert_eq(solo_counter(&solo, "aggregated"), 2);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 /* A job that was deleted before it was computed commits nothing. */
 Test(helper, forgets_a_job_that_is_deleted_in_time) {
     struct solo_options options = helper_later;
     options.idle = true;
-    solo_start(&solo, &options);
-    struct sample sample = solo_sample(&solo, "1", SOLO_TIME, GOOD);
-    struct hand_job job;
-    hand_init(&solo, &job, &sample, 1, NULL);
+    start_with_job(&options, 1);
     aggregator_drain(solo.aggregator);
     const char *location = create_later(&job).location;
     cr_assert_eq(solo_at(&solo, "DELETE", location).status, 200);
@@ -613,25 +528,23 @@ Test(helper, forgets_a_job_that_is_deleted_in_time) {
     cr_assert_eq(solo_counter(&solo, "aggregated"), 0);
     poll(create_later(&job).location);
     cr_assert_eq(solo_counter(&solo, "aggregated"), 1);
-    hand_release(&job);
-    solo_stop(&solo);
 }
 
 static const uint8_t broken_id[STORE_ID_SIZE] = {1, 2, 3};
 
 static struct status accept_nonsense(struct store_tx *tx, void *argument) {
-    struct store_resource job = {.kind = STORE_AGGREGATION_JOB,
-                                 .state = STORE_RESOURCE_PENDING,
-                                 .request = SPAN_OF_LITERAL("nonsense"),
-                                 .digest = {1},
-                                 .created_at = solo.now_us,
-                                 .retry_at = solo.now_us};
+    struct store_resource nonsense = {.kind = STORE_AGGREGATION_JOB,
+                                      .state = STORE_RESOURCE_PENDING,
+                                      .request = SPAN_OF_LITERAL("nonsense"),
+                                      .digest = {1},
+                                      .created_at = solo.now_us,
+                                      .retry_at = solo.now_us};
     struct store_resource row;
     bool found;
     (void)argument;
-    memcpy(job.task_id, solo.dap.id.bytes, sizeof(job.task_id));
-    memcpy(job.id, broken_id, sizeof(job.id));
-    return store_resource_create(tx, &solo.arena, &job, 0, &row, &found);
+    memcpy(nonsense.task_id, solo.dap.id.bytes, sizeof(nonsense.task_id));
+    memcpy(nonsense.id, broken_id, sizeof(nonsense.id));
+    return store_resource_create(tx, &solo.arena, &nonsense, 0, &row, &found);
 }
 
 /* Who asks about a job that failed after it was accepted is told why. */
@@ -648,5 +561,4 @@ Test(helper, hands_on_what_made_a_job_fail) {
     }
     assert_problem(answer, 400, "invalidMessage");
     assert_problem(continue_at(location, 1, NULL, 0), 400, "invalidMessage");
-    solo_stop(&solo);
 }

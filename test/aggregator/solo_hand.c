@@ -148,7 +148,10 @@ void hand_init(struct solo *solo, struct hand_job *job, const struct sample samp
     hand_encode(solo, job);
 }
 
-void hand_release(struct hand_job *job) { verify_batch_free(job->batch); }
+void hand_release(struct hand_job *job) {
+    verify_batch_free(job->batch);
+    job->batch = NULL;
+}
 
 void hand_finish(struct solo *solo, struct hand_job *job, struct span response,
                  struct hand_total *total, enum report_error errors[]) {
