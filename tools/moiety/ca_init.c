@@ -56,6 +56,7 @@ struct making {
     const char *folder;
     struct buffer text;
     char passphrase[64];
+    EVP_PKEY *token_key; /* public; NULL: the issuing key is to be made */
 };
 
 static bool write_file(struct making *m, const char *name, struct span content, unsigned mode) {
@@ -102,13 +103,12 @@ static struct status token_key(EVP_PKEY **out) {
     return status;
 }
 
-static struct status make_issuing(const char *name, int64_t now, EVP_PKEY *root_key, X509 *root,
-                                  EVP_PKEY **key, X509 **certificate) {
-    if (pkcs11 == NULL) {
-        return ca_issuing_make(name, now, root_key, root, key, certificate);
-    }
-    TRY(status_ok(token_key(key)) ? OK : FAIL(IO)); /* the cause was said */
-    return ca_issuing_certify(name, now, root_key, root, *key, certificate);
+static struct status make_issuing(const struct making *m, const char *name, int64_t now,
+                                  EVP_PKEY *root_key, X509 *root, EVP_PKEY **key,
+                                  X509 **certificate) {
+    return m->token_key == NULL
+               ? ca_issuing_make(name, now, root_key, root, key, certificate)
+               : ca_issuing_certify(name, now, root_key, root, m->token_key, certificate);
 }
 
 static bool make_passphrase(struct making *m) {
@@ -136,17 +136,17 @@ static bool make_hierarchy(struct making *m) {
     struct status status = root_name == NULL || issuing_name == NULL ? FAIL(NO_MEMORY) : OK;
     TRY_GOTO(status, status, exit);
     TRY_GOTO(status, ca_root_make(root_name, now, &root_key, &root), exit);
-    TRY_GOTO(status, make_issuing(issuing_name, now, root_key, root, &issuing_key, &issuing),
+    TRY_GOTO(status, make_issuing(m, issuing_name, now, root_key, root, &issuing_key, &issuing),
              exit);
     TRY_GOTO(status, ca_log_key_make(&log_key), exit);
     if (!write_key(m, "root.key", root_key) ||
-        (pkcs11 == NULL && !write_key(m, "issuing.key", issuing_key)) ||
+        (issuing_key != NULL && !write_key(m, "issuing.key", issuing_key)) ||
         !write_key(m, "log.key", log_key) || !write_certificate(m, "root.pem", root) ||
         !write_certificate(m, "issuing.pem", issuing)) {
         status = FAIL(IO);
     }
 exit:
-    if (!status_ok(status) && status.code != STATUS_IO) { /* that was said */
+    if (!status_ok(status) && status.code != STATUS_IO) {
         cli_fail_status(status, "the hierarchy can't be made");
     }
     EVP_PKEY_free(root_key);
@@ -254,8 +254,12 @@ int ca_init_main(int argc, char **argv) {
     if (!cli_options(&command, &argc, argv, &result)) {
         return result;
     }
+    if (pkcs11 != NULL && !status_ok(token_key(&m.token_key))) {
+        return EXIT_FAILURE; /* the cause was said, and nothing was made */
+    }
     m.folder = argv[0];
     if (mkdir(m.folder, 0700) != 0 && errno != EEXIST) {
+        EVP_PKEY_free(m.token_key);
         return cli_fail("%s can't be made: %s", m.folder, strerror(errno));
     }
     bool made = make_passphrase(&m) && make_hierarchy(&m) && write_config(&m) &&
@@ -266,6 +270,7 @@ int ca_init_main(int argc, char **argv) {
                m.folder, m.folder, m.folder, m.folder);
     }
     secret_wipe(m.passphrase, sizeof m.passphrase);
+    EVP_PKEY_free(m.token_key);
     buffer_release(&m.text);
     arena_release(&m.arena);
     return made ? EXIT_SUCCESS : EXIT_FAILURE;
