@@ -24,7 +24,7 @@ static size_t write_tag_head(const struct xof_input *input, uint8_t tag[TAG_HEAD
     const size_t dst_len = input->prefix_len + input->ctx_len;
     tag[0] = (uint8_t)dst_len;
     tag[1] = (uint8_t)(dst_len >> 8);
-    memcpy(tag + 2, input->prefix, XOF_PREFIX_SIZE);
+    memcpy(tag + 2, input->prefix, input->prefix_len);
     return 2 + input->prefix_len;
 }
 

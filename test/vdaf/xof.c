@@ -77,8 +77,10 @@ static void stream_of(const struct xof_input *input, unsigned lane, uint8_t out[
     turboshake_squeeze(&sponge, (uint8_t *const[]){out}, XOF_SEED_SIZE);
 }
 
-/* All lanes' contexts are in one place but that of lane `other`, if there is one. */
-static void check_contexts(const struct kernels *kernels, size_t ctx_len, unsigned other) {
+/* All lanes' contexts are in one place but that of lane `other`, if there is one. The
+ * prefix and the binder have bytes behind their ends too, which don't count. */
+static void check_contexts(const struct kernels *kernels, size_t prefix_len, size_t ctx_len,
+                           unsigned other) {
     uint8_t seeds[SIMD_LANES_MAX][XOF_SEED_SIZE], out[SIMD_LANES_MAX][XOF_SEED_SIZE];
     const uint8_t *seed_of[SIMD_LANES_MAX], *ctx_of[SIMD_LANES_MAX];
     uint8_t *out_of[SIMD_LANES_MAX], common[CTX_MAX], own[CTX_MAX];
@@ -91,11 +93,11 @@ static void check_contexts(const struct kernels *kernels, size_t ctx_len, unsign
         out_of[lane] = out[lane];
     }
     const struct xof_input input = {.prefix = {1, 2, 3, 4, 5, 6, 7, 8},
-                                    .prefix_len = XOF_PREFIX_SIZE,
+                                    .prefix_len = prefix_len,
                                     .ctx = ctx_of,
                                     .ctx_len = ctx_len,
                                     .seed = seed_of,
-                                    .binder = {9, 10},
+                                    .binder = {9, 10, 11},
                                     .binder_len = ctx_len % 3,
                                     .nonce = seed_of};
     struct turboshake sponge;
@@ -115,7 +117,8 @@ Test(xof, contexts_of_any_length_and_place) {
         const struct kernels *kernels = kernels_of((enum simd_type)type);
         for (size_t ctx_len = 0; kernels != NULL && ctx_len <= CTX_MAX; ctx_len++) {
             for (unsigned other = 0; other <= kernels->lanes; other++) {
-                check_contexts(kernels, ctx_len, other);
+                check_contexts(kernels, XOF_PREFIX_SIZE, ctx_len, other);
+                check_contexts(kernels, ctx_len / 2 % XOF_PREFIX_SIZE, ctx_len, other);
             }
         }
     }
