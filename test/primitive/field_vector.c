@@ -312,3 +312,61 @@ Test(field_vector, shift) {
         }
     });
 }
+
+/* At t, from the values of a polynomial of degree below n at the given points. */
+static field_value interpolate(const struct field_kernel *field, const field_value points[],
+                               const field_value values[], size_t n, field_value t) {
+    field_value sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        field_value weight = values[i];
+        for (size_t j = 0; j < n; j++) {
+            const field_value minus = negate(field, points[j]);
+            const field_value distance = field_inv_vartime(field, add(field, points[i], minus));
+            weight = j == i ? weight : MUL(weight, MUL(add(field, t, minus), distance));
+        }
+        sum = add(field, sum, weight);
+    }
+    return sum;
+}
+
+/* Values of all sizes, and test points that go through 1, -1 and other roots of
+ * unity, another in every lane. */
+static void check_query_single(const struct field_kernel *field, size_t step) {
+    const field_value half = field_inv_vartime(field, 2), w = field_root_vartime(field, 2);
+    const field_value points[] = {1, w, field->modulus - 1};
+    const field_value special[] = {1, w, field->modulus - 1, negate(field, w), 0, 2};
+    uint64_t halves[2 * FIELD_LIMBS_MAX];
+    uint64_t *meas = numbers_new(field, 1, 3 * step), *proof = numbers_new(field, 5, 5 * step + 1);
+    uint64_t *t = numbers_new(field, 1, 7 * step), *out = vector_new(field, 3);
+    field->constant(halves, half);
+    field->constant(halves + field->limbs, MUL(half, w));
+    field_value test_points[SIMD_LANES_MAX];
+    FOR_EACH_LANE {
+        test_points[lane] = step % 3 == 2 ? GET(t, 0) : special[(step + 5 * lane) % 6];
+    }
+    (void)vector_put(field, t, 0, test_points);
+    const lane_mask bad = field->query_single(out, meas, proof, t, halves);
+    FOR_EACH_LANE {
+        const field_value at = test_points[lane], m = GET(meas, 0);
+        const field_value ends[] = {points[0], points[2]};
+        const field_value wires[2][2] = {{GET(proof, 0), m}, {GET(proof, 1), m}};
+        const field_value gadget[] = {GET(proof, 2), GET(proof, 3), GET(proof, 4)};
+        cr_assert_eq(bad >> lane & 1, at == points[0] || at == points[2]);
+        cr_assert_eq(GET(out, 0), interpolate(field, ends, wires[0], 2, at));
+        cr_assert_eq(GET(out, 1), interpolate(field, ends, wires[1], 2, at));
+        cr_assert_eq(GET(out, 2), interpolate(field, points, gadget, 3, at));
+    }
+    cr_assert_eq(bad >> field->lanes, 0, "no lanes but those that there are");
+    free(meas);
+    free(proof);
+    free(t);
+    free(out);
+}
+
+Test(field_vector, single_queries) {
+    FOR_EACH_FIELD(field, {
+        for (size_t step = 0; step < 60; step++) {
+            check_query_single(field, step);
+        }
+    });
+}

@@ -6,14 +6,17 @@
 #include "primitive/kernels.h"
 
 /* Every lane type gives byte for byte what the portable one gives, whatever
- * the size of the batch and wherever in it contexts change their length. */
+ * the size of the batch and wherever in it contexts change, with their length or
+ * without. */
 
-static const char *const contexts[] = {"", "a", "context", "another one of some length"};
+enum { CONTEXTS = 5 };
+static const char *const contexts[CONTEXTS] = {"", "a", "context", "another",
+                                               "a last one of some length"};
 
-/* Makes the contexts differ: runs of reports share a length. */
+/* Makes the contexts differ: runs of reports share one. */
 static void set_contexts(struct shard_input inputs[], size_t count) {
     for (size_t i = 0; i < count; i++) {
-        inputs[i].ctx = span_of_string(contexts[i / 5 % 4]);
+        inputs[i].ctx = span_of_string(contexts[i / 5 % CONTEXTS]);
     }
 }
 

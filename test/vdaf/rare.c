@@ -102,44 +102,64 @@ Test(rare, a_number_outside_of_the_field_is_drawn_again_wherever_it_is) {
     }
 }
 
-/* One of several proofs has 1, which is a root of unity, for a test point. */
-static void check_test_point(const struct vdaf *vdaf, unsigned lane, unsigned proof) {
+/* One of several proofs has a root of unity for a test point: word `point` of the
+ * query randomness, which comes after `blocks` other blocks. */
+static void check_test_point(const struct vdaf *vdaf, unsigned lane, size_t blocks, size_t point,
+                             uint64_t root) {
     struct reports reports;
     struct tampered tampered;
     struct verify_batch *batch;
     const size_t count = vdaf->kernels->lanes;
-    const size_t point = (proof + 1) * vdaf->flp.query_rand_len - 1;
     reports_new(&reports, vdaf, count);
     const struct verify_input *inputs = reports_inputs(&reports, 0);
     struct vdaf unlucky = *vdaf;
-    tamper(&tampered, vdaf->kernels, lane, point, 1);
+    tamper(&tampered, vdaf->kernels, lane, point, root);
     unlucky.kernels = &tampered.kernels;
-    /* The query randomness comes last: after the joint randomness part, its seed
-     * and the joint randomness, a block each. */
-    tampering.block = SIZE_MAX - 2;
+    tampering.block = 0 - blocks;
     cr_assert(status_ok(verify_batch_new(&unlucky, 0, SPAN_EMPTY, count, &batch)));
     cr_assert(status_ok(verify_batch_init(batch, inputs)));
-    cr_assert_eq(tampering.block, 1, "the query randomness was the fourth block");
+    cr_assert_eq(tampering.block, 1, "the query randomness was the last block");
     for (unsigned i = 0; i < count; i++) {
         cr_assert_eq(verify_batch_verdict(batch, i), i == lane ? STATUS_VERIFY_FAILED : STATUS_OK,
-                     "%s: lane %u of %u, proof %u", simd_name(vdaf->kernels->type), i, lane, proof);
+                     "%s: lane %u of %u, word %zu", simd_name(vdaf->kernels->type), i, lane,
+                     point);
     }
     verify_batch_free(batch);
     reports_release(&reports);
 }
 
+/* An instance on a lane type; NULL if this machine lacks it. */
+static struct vdaf *instance_on(enum simd_type type, int instance) {
+    if (kernels_of(type) == NULL) {
+        return NULL;
+    }
+    setenv("MOIETY_CPU", simd_name(type), 1);
+    struct vdaf *vdaf = instance_new(instance, 2);
+    unsetenv("MOIETY_CPU");
+    return vdaf;
+}
+
+/* Before its query randomness there are the joint randomness part, its seed and the
+ * joint randomness, a block each. */
 Test(rare, no_proof_has_a_root_of_unity_for_a_test_point) {
     for (int type = 0; type < SIMD_TYPES; type++) {
-        if (kernels_of((enum simd_type)type) == NULL) {
-            continue;
-        }
-        setenv("MOIETY_CPU", simd_name((enum simd_type)type), 1);
-        struct vdaf *vdaf = instance_new(MULTIPROOF, 2);
-        unsetenv("MOIETY_CPU");
-        for (unsigned lane = 0; lane < vdaf->kernels->lanes; lane++) {
+        struct vdaf *vdaf = instance_on((enum simd_type)type, MULTIPROOF);
+        for (unsigned lane = 0; vdaf != NULL && lane < vdaf->kernels->lanes; lane++) {
             for (unsigned proof = 0; proof < vdaf->proofs; proof++) {
-                check_test_point(vdaf, lane, proof);
+                check_test_point(vdaf, lane, 3, (proof + 1) * vdaf->flp.query_rand_len - 1, 1);
             }
+        }
+        vdaf_free(vdaf);
+    }
+}
+
+/* The smallest proofs have a query of their own, and the roots 1 and -1. */
+Test(rare, nor_has_the_smallest_proof) {
+    for (int type = 0; type < SIMD_TYPES; type++) {
+        struct vdaf *vdaf = instance_on((enum simd_type)type, COUNT);
+        for (unsigned lane = 0; vdaf != NULL && lane < vdaf->kernels->lanes; lane++) {
+            check_test_point(vdaf, lane, 0, 0, 1);
+            check_test_point(vdaf, lane, 0, 0, (uint64_t)vdaf->flp.field->modulus - 1);
         }
         vdaf_free(vdaf);
     }

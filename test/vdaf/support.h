@@ -8,7 +8,7 @@
 #include "vdaf/verify.h"
 
 /* Instances that the tests go through: one of every type. */
-enum { MULTIPROOF = 6, INSTANCES };
+enum { COUNT, MULTIPROOF = 6, INSTANCES };
 struct vdaf *instance_new(int i, unsigned shares);
 
 /* Reports of one instance, all with different bytes. Measurement i is valid. */
