@@ -64,8 +64,8 @@ void run_must(struct status status);
 void run_init(struct run *run, const struct vdaf *vdaf, size_t count);
 void run_release(struct run *run);
 
-/* Each times its steps, or its total if run->whole. The leader waits between verify_init and verify_next;
- * its total is what it does itself. */
+/* Each times its steps, or its total if run->whole. The leader waits between
+ * verify_init and verify_next; its total is what it does itself. */
 void run_leader(struct run *run);
 void run_helper(struct run *run);
 /* `step` is SHARD or SHARD_ONE; `count` is at most the run's. */

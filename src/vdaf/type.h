@@ -59,7 +59,8 @@ const struct vdaf_type *vdaf_type_by_name(const char *name);
 const struct vdaf_type *vdaf_type_by_codepoint(uint32_t codepoint);
 
 /* As vdaf_new(), for a type that need not be in the registry, with its
- * parameters in order. Parameters that are optional may be 0. */
+ * parameters in order, and with fewer proofs than the draft allows to be relied
+ * on. Parameters that are optional may be 0. */
 struct status vdaf_new_of_type(const struct vdaf_type *type, const uint64_t params[],
                                unsigned shares, struct vdaf **out);
 

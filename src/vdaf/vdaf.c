@@ -81,6 +81,26 @@ struct status vdaf_new_of_type(const struct vdaf_type *type, const uint64_t para
     return new_on(kernels, type, params, shares, out);
 }
 
+/* What may be relied on (VDAF, section 9.7): with joint randomness, which cheats can
+ * search for offline, the smaller field takes three proofs. */
+static bool is_sound(const struct vdaf *vdaf) {
+    enum { PROOFS_IN_FIELD64 = 3 };
+    return vdaf->type->field != VDAF_FIELD64 || vdaf->flp.circuit.joint_rand_len == 0 ||
+           vdaf->proofs >= PROOFS_IN_FIELD64;
+}
+
+static struct status new_sound(const struct vdaf_type *type, const uint64_t params[],
+                               unsigned shares, struct vdaf **out) {
+    struct vdaf *vdaf;
+    TRY(vdaf_new_of_type(type, params, shares, &vdaf));
+    if (!is_sound(vdaf)) {
+        vdaf_free(vdaf);
+        return FAIL(INVALID_ARGUMENT);
+    }
+    *out = vdaf;
+    return OK;
+}
+
 /* Puts named parameters into the type's order. */
 static struct status order_params(const struct vdaf_type *type, const struct vdaf_param params[],
                                   size_t count, uint64_t out[]) {
@@ -106,7 +126,7 @@ struct status vdaf_new(const char *name, const struct vdaf_param params[], size_
     }
     uint64_t values[VDAF_PARAMS_MAX] = {0};
     TRY(order_params(type, params, count, values));
-    return vdaf_new_of_type(type, values, shares, out);
+    return new_sound(type, values, shares, out);
 }
 
 struct status vdaf_from_config(uint32_t codepoint, struct span config, struct vdaf **out) {
@@ -123,7 +143,7 @@ struct status vdaf_from_config(uint32_t codepoint, struct span config, struct vd
         }
     }
     TRY(reader_finish(&reader));
-    struct status status = vdaf_new_of_type(type, values, 2, out);
+    struct status status = new_sound(type, values, 2, out);
     return status.code == STATUS_INVALID_ARGUMENT ? FAIL(INVALID_MESSAGE) : status;
 }
 

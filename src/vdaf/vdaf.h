@@ -30,7 +30,9 @@ struct vdaf_param {
  * chunk_length, proofs}. A chunk_length that is left out is chosen as the
  * draft advises (about the square root of the number of gadget inputs).
  * INVALID_ARGUMENT if the name or a parameter is unknown, missing or out of
- * range; UNSUPPORTED_ALGORITHM is not used here. */
+ * range: at most 2^22 elements in a measurement, where a number takes one for
+ * each bit, or in a chunk; at least three proofs. UNSUPPORTED_ALGORITHM is not
+ * used here. */
 struct status vdaf_new(const char *name, const struct vdaf_param params[], size_t count,
                        unsigned shares, struct vdaf **out);
 

@@ -12,20 +12,18 @@
 
 static const struct file {
     const char *name, *type;
-    struct vdaf_param params[4];
-    size_t param_count, reports;
+    uint64_t params[VDAF_PARAMS_MAX]; /* in the type's order */
+    size_t reports;
     enum prio3_usage usage[4]; /* what is drawn again, by report */
 } files[] = {
     {"Prio3Sum_rejected",
      "Prio3Sum",
-     {{"max_measurement", 2097151}},
-     1,
+     {2097151},
      4,
      {PRIO3_MEAS_SHARE, PRIO3_PROOF_SHARE, PRIO3_PROVE_RANDOMNESS, PRIO3_QUERY_RANDOMNESS}},
     {"Prio3SumVecWithMultiproof_rejected",
      "Prio3SumVecWithMultiproof",
-     {{"length", 4}, {"max_measurement", 7}, {"chunk_length", 1}, {"proofs", 2}},
-     4,
+     {4, 7, 1, 2}, /* two proofs, of which it takes three to be relied on */
      2,
      {PRIO3_JOINT_RANDOMNESS, PRIO3_JOINT_RANDOMNESS}},
 };
@@ -48,8 +46,8 @@ static void load(const struct file *file, size_t i, enum simd_type type, struct 
     snprintf(path, sizeof(path), "%s/vdaf/%s.txt", MOIETY_TEST_VECTORS, file->name);
     cr_assert(status_ok(vector_load(path, &out->vector)), "%s", path);
     setenv("MOIETY_CPU", simd_name(type), 1);
-    cr_assert(status_ok(vdaf_new(file->type, file->params, file->param_count, 2,
-                                 &out->vdaf)));
+    cr_assert(status_ok(vdaf_new_of_type(vdaf_type_by_name(file->type), file->params, 2,
+                                         &out->vdaf)));
     unsetenv("MOIETY_CPU");
     TAKE(out, out->ctx, "ctx");
     TAKE(out, out->verify_key, "verify_key");

@@ -2,8 +2,8 @@
 #include "vdaf/sum_vec.h"
 
 /* Prio3SumVecWithMultiproof (VDAF, section 7.1.2): Prio3SumVec in the smaller
- * field, made sound by several proofs. Its codepoint is the draft's for
- * private use, so that DAP has no place for it. */
+ * field, made sound by several proofs: vdaf_new() asks for three. Its codepoint is
+ * the draft's for private use, so that DAP has no place for it. */
 static unsigned proofs(const uint64_t params[]) { return (unsigned)params[3]; }
 
 extern const struct vdaf_type vdaf_type_sum_vec_with_multiproof;
