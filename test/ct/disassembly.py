@@ -3,6 +3,7 @@
 """Looks for what may depend on a secret in the machine code of a kernel.
 
 usage: disassembly.py LIST OBJECT [--must-find TEXT]
+       disassembly.py LIST --sources FOLDER
 
 For lane types that valgrind can't run. "Data" is whatever a function takes from
 memory, or from vector and mask registers; its arguments, constants and what it
@@ -17,10 +18,12 @@ keeps on the stack of these are not. Complains about
 
 A line of LIST: KIND FILE: TEXT OF THE SOURCE LINE, each looked at by hand; for
 code that the compiler ascribes to no line, the function's name in parentheses.
-With --must-find, passes only if a complaint has that text.
+With --must-find, passes only if a complaint has that text. With --sources, looks
+for lines of LIST instead that no file of that name below FOLDER has any more.
 """
 import argparse
 import os
+import pathlib
 import re
 import sys
 
@@ -270,12 +273,33 @@ def read_list(path):
     return entries
 
 
+def outdated(entries, folder):
+    """What LIST allows though it isn't in the source: a line, or a function's name."""
+    texts = {}
+    for path in pathlib.Path(folder).rglob("*.[ch]"):
+        texts.setdefault(path.name, []).append(path.read_text(encoding="utf-8"))
+    for kind, file, line in sorted(entries):
+        found = texts.get(file, [])
+        if line.startswith("("):
+            known = any(re.search(rf"\b{line[1:-1]}\(", text) for many in texts.values()
+                        for text in many) and found
+        else:
+            known = any(line == other.strip() for text in found for other in text.splitlines())
+        if not known:
+            yield f"{kind} {file}: {line}\n    is listed, but not in the source"
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("list")
-    parser.add_argument("object")
+    parser.add_argument("object", nargs="?")
     parser.add_argument("--must-find")
+    parser.add_argument("--sources")
     arguments = parser.parse_args()
+    if arguments.sources:
+        complaints = list(outdated(read_list(arguments.list), arguments.sources))
+        print("\n".join(complaints))
+        sys.exit(1 if complaints else 0)
     found = machine_code.functions(arguments.object)
     if not any(found.values()):
         sys.exit(f"{arguments.object} has no code")
