@@ -428,3 +428,20 @@ struct status schema_load(const struct schema_field fields[], const char *path, 
     }
     return schema_parse(fields, text, path, arena, out, errors);
 }
+
+struct status schema_resolve_database(const char *config, struct arena *arena,
+                                      const char **database) {
+    static const char scheme[] = "sqlite:";
+    const char *slash = strrchr(config, '/');
+    bool prefixed = strncmp(*database, scheme, strlen(scheme)) == 0;
+    const char *file = *database + (prefixed ? strlen(scheme) : 0);
+    if (file[0] == '/' || slash == NULL || strstr(*database, "://") != NULL) {
+        return OK;
+    }
+    char *resolved = arena_printf(arena, "sqlite:%.*s/%s", (int)(slash - config), config, file);
+    if (resolved == NULL) {
+        return FAIL(NO_MEMORY);
+    }
+    *database = resolved;
+    return OK;
+}

@@ -71,6 +71,11 @@ struct status schema_parse(const struct schema_field fields[], struct span text,
 struct status schema_load(const struct schema_field fields[], const char *path, struct arena *arena,
                           void *out, struct buffer *errors);
 
+/* A database's URL as it stands in the file at `config`, if that is a SQLite file: its
+ * path is then taken from that file's folder. NO_MEMORY. */
+struct status schema_resolve_database(const char *config, struct arena *arena,
+                                      const char **database);
+
 /* Appends a mistake that the table can't express, in the loader's own form. */
 void schema_complain(struct buffer *errors, const char *name, size_t line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

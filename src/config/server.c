@@ -412,24 +412,6 @@ static void check_server(struct checker *checker, const struct server_config *co
     check_base_path(checker, config);
 }
 
-/* A database file's path is taken from the configuration's folder. */
-static struct status resolve_database(const char *path, struct arena *arena,
-                                      const char **database) {
-    static const char scheme[] = "sqlite:";
-    const char *slash = strrchr(path, '/');
-    bool prefixed = strncmp(*database, scheme, strlen(scheme)) == 0;
-    const char *file = *database + (prefixed ? strlen(scheme) : 0);
-    if (file[0] == '/' || slash == NULL || strstr(*database, "://") != NULL) {
-        return OK;
-    }
-    char *resolved = arena_printf(arena, "sqlite:%.*s/%s", (int)(slash - path), path, file);
-    if (resolved == NULL) {
-        return FAIL(NO_MEMORY);
-    }
-    *database = resolved;
-    return OK;
-}
-
 struct status server_config_load(const char *path, struct arena *arena, struct server_config *out,
                                  struct buffer *errors) {
     *out = (struct server_config){0};
@@ -442,7 +424,7 @@ struct status server_config_load(const char *path, struct arena *arena, struct s
     if (checker.mistakes > 0) {
         return FAIL(INVALID_CONFIG);
     }
-    return resolve_database(path, arena, &out->database);
+    return schema_resolve_database(path, arena, &out->database);
 }
 
 struct status server_config_sample(struct buffer *out) {

@@ -148,8 +148,10 @@ static const struct schema_field fields[] = {
     {.name = "public_url", .kind = SCHEMA_STRING, .offset = AT(public_url),
      .example = "http://ca.example:14080",
      .doc = "Where certificates say that CRLs and issuers are; left out: url."},
-    {.name = "database", .kind = SCHEMA_PATH, .offset = AT(database), .required = true,
-     .example = "ca.db", .doc = "A SQLite file."},
+    {.name = "database", .kind = SCHEMA_STRING, .offset = AT(database), .required = true,
+     .example = "ca.db",
+     .doc = "A SQLite file, made at the first start, or postgresql://USER@HOST/NAME?...,\n"
+            "a database of the CA's own that is there."},
     {.name = "passphrase", .kind = SCHEMA_PATH, .offset = AT(passphrase),
      .example = "passphrase", .doc = "The file with the keys' passphrase."},
     {.name = "listen", .kind = SCHEMA_SECTIONS, .offset = AT(listen), .required = true,
@@ -324,7 +326,9 @@ bool ca_config_load(const char *path, struct arena *arena, struct ca_config *out
     struct checker checker = {path, arena, &errors, out};
     struct status status = schema_load(fields, path, arena, out, &errors);
     bool good = status_ok(status) && take_profiles(&checker) && take_policy(&checker) &&
-                take_issuers(&checker) && take_resolvers(&checker) && take_rest(&checker);
+                take_issuers(&checker) && take_resolvers(&checker) &&
+                status_ok(schema_resolve_database(path, arena, &out->database)) &&
+                take_rest(&checker);
     if (errors.len > 0) {
         fprintf(stderr, "%.*s", (int)errors.len, (const char *)errors.data);
     } else if (!good) {

@@ -29,7 +29,7 @@ struct ca_issuer_files {
 
 /* All of it outlives the CA. */
 struct ca_options {
-    const char *database; /* a URL of store_open()'s kinds: SQLite */
+    const char *database; /* a URL of store_open()'s kinds */
     const char *url;      /* where clients find it: "https://ca.example:14000" */
     const char *public_url; /* where certificates say that CRL and issuer are */
     const struct ca_issuer_files *issuers; /* the first one issues */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/migrations_ca_postgres.h"
 #include "store/migrations_ca_sqlite.h"
 
 /* A write that waits for its commit, on the stack of who waits. */
@@ -41,6 +42,8 @@ struct status ca_db_open(const char *url, bool create, struct ca_db **out) {
     const struct sql_schema schemas[] = {
         {"sqlite", ca_sqlite_migrations,
          sizeof ca_sqlite_migrations / sizeof ca_sqlite_migrations[0]},
+        {"postgresql", ca_postgres_migrations,
+         sizeof ca_postgres_migrations / sizeof ca_postgres_migrations[0]},
     };
     const struct store_options options = {.clock = &clock_system, .create = create};
     struct ca_db *db = calloc(1, sizeof *db);

@@ -5,7 +5,7 @@
 #include "store/sql.h"
 
 /*
- * The CA's database: a schema of its own (schemas/sql/ca_sqlite) on the store's
+ * The CA's database: a schema of its own (schemas/sql/ca_sqlite and ca_postgres) on the store's
  * driver. Writes that come together share a commit: whatever comes while a
  * commit is under way goes into the next one, each in a savepoint, so that one
  * that fails takes nothing else with it.

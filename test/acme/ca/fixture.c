@@ -10,6 +10,7 @@
 #include "acme/certificate.h"
 #include "acme/key_info.h"
 #include "base/clock.h"
+#include "fixture_database.h"
 
 static const char *const domains[] = {"example", "localhost"};
 static struct ca_network networks[2];
@@ -59,7 +60,7 @@ void ca_fixture_init(struct ca_fixture *f) {
     snprintf(f->root_pem, sizeof f->root_pem, "%s/root.pem", f->folder);
     snprintf(f->log_key, sizeof f->log_key, "%s/log.key", f->folder);
     snprintf(f->passphrase, sizeof f->passphrase, "%s/passphrase", f->folder);
-    snprintf(f->database, sizeof f->database, "%s/ca.db", f->folder);
+    ca_fixture_database(f->folder, f->database);
     cr_assert(status_ok(ca_root_make("Test Root", now, &f->root_private, &f->root)));
     cr_assert(status_ok(ca_issuing_make("Test Issuing", now, f->root_private, f->root,
                                         &f->issuing_private, &f->issuing)));
