@@ -183,11 +183,18 @@ class CaTest(unittest.TestCase):
         ca = self.authority(plain=False)
         ca.start()
         self.assertIn(b"newOrder", ca.get("/directory"))
-        self.assertIn("localhost", moiety("ca", "list", "--config", ca.config))
+        self.assertRegex(moiety("ca", "list", "--config", ca.config), "  web  .*localhost")
         self.assertEqual(ca.stop(), 0)
         ca.start()
         self.assertEqual(len(ca.rows("SELECT 1 FROM ca_certificate")), 1, "it was still good")
         self.assertEqual(ca.stop(), 0)
+
+    def test_init_allows_each_name_once(self):
+        for server, allowed in (("ca.example", "domains: [example]\n"),
+                                ("ca.test", "domains: [example, ca.test]\n"),
+                                ("10.1.2.3", 'domains: [example]\n  networks: ["10.1.2.3"]\n')):
+            ca = self.authority(arguments=("--allow", "example", "--server-name", server))
+            self.assertIn(f"allow:\n  {allowed}", ca.config.read_text())
 
     def test_operator_revokes_and_the_crl_says_so(self):
         ca = self.authority()
