@@ -256,3 +256,18 @@ Test(decode, contexts_have_a_longest) {
     arena_release(&arena);
     vdaf_free(vdaf);
 }
+
+/* Beyond which they aren't counted, and nothing is read or written. */
+Test(decode, batches_have_a_largest) {
+    struct vdaf *vdaf = instance_new(COUNT, 2);
+    struct arena arena = ARENA_INIT;
+    struct verify_batch *batch;
+    const size_t too_many = (size_t)UINT32_MAX + 1;
+    cr_assert_eq(verify_batch_new(vdaf, 0, SPAN_EMPTY, too_many, &batch).code, STATUS_NO_MEMORY);
+    cr_assert_eq(verify_batch_new(vdaf, 0, SPAN_EMPTY, SIZE_MAX, &batch).code, STATUS_NO_MEMORY);
+    cr_assert_eq(verify_shares_to_message(vdaf, SPAN_EMPTY, NULL, NULL, too_many, &arena, NULL,
+                                          NULL).code,
+                 STATUS_NO_MEMORY);
+    arena_release(&arena);
+    vdaf_free(vdaf);
+}

@@ -246,13 +246,6 @@ static void check_sums(struct run *run) {
     }
 }
 
-static struct vdaf *instance_on(enum simd_type type, int instance) {
-    setenv("MOIETY_CPU", simd_name(type), 1);
-    struct vdaf *vdaf = instance_new(instance, 2);
-    unsetenv("MOIETY_CPU");
-    return vdaf;
-}
-
 static void check(enum simd_type type, int instance) {
     struct vdaf *portable = instance_on(SIMD_PORTABLE, instance);
     struct vdaf *vdaf = instance_on(type, instance);

@@ -128,17 +128,6 @@ static void check_test_point(const struct vdaf *vdaf, unsigned lane, size_t bloc
     reports_release(&reports);
 }
 
-/* An instance on a lane type; NULL if this machine lacks it. */
-static struct vdaf *instance_on(enum simd_type type, int instance) {
-    if (kernels_of(type) == NULL) {
-        return NULL;
-    }
-    setenv("MOIETY_CPU", simd_name(type), 1);
-    struct vdaf *vdaf = instance_new(instance, 2);
-    unsetenv("MOIETY_CPU");
-    return vdaf;
-}
-
 /* Before its query randomness there are the joint randomness part, its seed and the
  * joint randomness, a block each. */
 Test(rare, no_proof_has_a_root_of_unity_for_a_test_point) {

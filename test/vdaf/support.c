@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support.h"
 
+#include "primitive/kernels.h"
+
 static const struct {
     const char *name;
     struct vdaf_param params[4];
@@ -21,6 +23,16 @@ struct vdaf *instance_new(int i, unsigned shares) {
     struct vdaf *vdaf = NULL;
     cr_assert(status_ok(
         vdaf_new(instances[i].name, instances[i].params, instances[i].count, shares, &vdaf)));
+    return vdaf;
+}
+
+struct vdaf *instance_on(enum simd_type type, int i) {
+    if (kernels_of(type) == NULL) {
+        return NULL;
+    }
+    setenv("MOIETY_CPU", simd_name(type), 1);
+    struct vdaf *vdaf = instance_new(i, 2);
+    unsetenv("MOIETY_CPU");
     return vdaf;
 }
 

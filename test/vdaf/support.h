@@ -5,11 +5,14 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "simd/cpu.h"
 #include "vdaf/verify.h"
 
 /* Instances that the tests go through: one of every type. */
 enum { COUNT, MULTIPROOF = 6, INSTANCES };
 struct vdaf *instance_new(int i, unsigned shares);
+/* One of two shares on a lane type; NULL if this machine lacks that. */
+struct vdaf *instance_on(enum simd_type type, int i);
 
 /* Reports of one instance, all with different bytes. Measurement i is valid. */
 struct reports {
