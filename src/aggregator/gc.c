@@ -83,7 +83,7 @@ static struct status gc_tasks(struct aggregator *aggregator) {
             continue;
         }
         struct status one = gc_one(aggregator, task);
-        if (!status_ok(one)) {
+        if (!status_ok(one) && one.code != STATUS_UNRECOGNIZED_TASK) { /* else just deleted */
             log_event(LOG_WARN, "a task's expired data was not deleted",
                       LOG_STRING("task", task->id_text),
                       LOG_STRING("error", status_text(one.code)));
