@@ -38,6 +38,10 @@ struct moiety_client_curl_options {
     const char *authorization; /* an Authorization header's value, for the leader alone */
     uint32_t timeout_ms;       /* of each request; 0 for 30 seconds */
     const struct moiety_provider *provider; /* NULL for OpenSSL */
+    /* PEM files with a certificate (and its chain) and its key, for servers that ask
+     * for one; both or neither. One file may be both. */
+    const char *certificate_file;
+    const char *key_file;
 };
 
 /* Errors as for moiety_client_new(); INSECURE. `options` may be NULL. */

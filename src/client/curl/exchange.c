@@ -18,17 +18,25 @@ static char *header_line(const char *name, const char *value) {
     return line;
 }
 
+/* NULL stays NULL. */
+static bool copy_string(char **out, const char *string) {
+    *out = string == NULL ? NULL : strdup(string);
+    return string == NULL || *out != NULL;
+}
+
 enum moiety_result exchange_init(struct exchange *exchange,
                                  const struct moiety_client_curl_options *options) {
     *exchange = (struct exchange){.curl = curl_easy_init(), .body = BUFFER_INIT};
     exchange->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
-    if (options->ca_file != NULL) {
-        exchange->ca_file = strdup(options->ca_file);
-    }
     if (options->authorization != NULL) {
         exchange->authorization_line = header_line("Authorization", options->authorization);
     }
-    bool good = exchange->curl != NULL && (options->ca_file == NULL || exchange->ca_file != NULL) &&
+    if ((options->certificate_file == NULL) != (options->key_file == NULL)) {
+        return MOIETY_INVALID_ARGUMENT;
+    }
+    bool good = exchange->curl != NULL && copy_string(&exchange->ca_file, options->ca_file) &&
+                copy_string(&exchange->certificate_file, options->certificate_file) &&
+                copy_string(&exchange->key_file, options->key_file) &&
                 (options->authorization == NULL || exchange->authorization_line != NULL);
     return good ? MOIETY_OK : MOIETY_NO_MEMORY;
 }
@@ -40,6 +48,8 @@ void exchange_release(struct exchange *exchange) {
     }
     free(exchange->authorization_line);
     free(exchange->ca_file);
+    free(exchange->certificate_file);
+    free(exchange->key_file);
     buffer_release(&exchange->body);
 }
 
@@ -103,6 +113,10 @@ static void set_options(struct exchange *exchange, const struct exchange_request
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     if (exchange->ca_file != NULL) {
         curl_easy_setopt(curl, CURLOPT_CAINFO, exchange->ca_file);
+    }
+    if (exchange->certificate_file != NULL) {
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, exchange->certificate_file);
+        curl_easy_setopt(curl, CURLOPT_SSLKEY, exchange->key_file);
     }
     if (request->media_type != NULL) {
         exchange->sends = 0;

@@ -11,6 +11,8 @@
 struct exchange {
     CURL *curl;
     char *ca_file;
+    char *certificate_file; /* with key_file, or NULL */
+    char *key_file;
     char *authorization_line; /* "Authorization: ...", or NULL */
     uint32_t timeout_ms;
     unsigned sends; /* of the present upload */
@@ -26,7 +28,7 @@ struct exchange_request {
     bool authorized; /* whether the Authorization header goes along */
 };
 
-/* OK, NO_MEMORY. `options` as in moiety_client_curl_new(). */
+/* OK, NO_MEMORY, INVALID_ARGUMENT (a certificate without key). `options` as in moiety_client_curl_new(). */
 enum moiety_result exchange_init(struct exchange *exchange,
                                  const struct moiety_client_curl_options *options);
 void exchange_release(struct exchange *exchange);

@@ -8,7 +8,7 @@
 #include "fixture.h"
 
 /* Several servers on one database: what each commits fits what the others do. */
-enum { SERVERS = 3, EACH = 40, ALL = SERVERS * EACH };
+enum { SERVERS = 3, EACH = 15, ALL = SERVERS * EACH };
 
 static struct ca_fixture f;
 static struct ca_db *dbs[SERVERS];
