@@ -9,15 +9,35 @@
  * the size of the batch and wherever in it contexts change, with their length or
  * without. */
 
-enum { CONTEXTS = 5 };
-static const char *const contexts[CONTEXTS] = {"", "a", "context", "another",
-                                               "a last one of some length"};
+/* Contexts of one length in two places, and of several lengths in one. */
+static const char text[] = "a context of some length";
+static const struct {
+    size_t at, len;
+} contexts[] = {{0, 0}, {0, 1}, {0, 9}, {2, 9}, {2, 22}};
 
 /* Makes the contexts differ: runs of reports share one. */
 static void set_contexts(struct shard_input inputs[], size_t count) {
     for (size_t i = 0; i < count; i++) {
-        inputs[i].ctx = span_of_string(contexts[i / 5 % CONTEXTS]);
+        const size_t which = i / 5 % (sizeof(contexts) / sizeof(contexts[0]));
+        inputs[i].ctx = span_of(text + contexts[which].at, contexts[which].len);
     }
+}
+
+/* What a bucket's share comes to, report by report. */
+static void check_bucket(const struct vdaf *vdaf, const struct verify_batch *batch,
+                         const uint32_t bucket_of[], uint32_t bucket, const uint8_t got[]) {
+    const size_t size = vdaf_agg_share_size(vdaf);
+    struct arena arena = ARENA_INIT;
+    uint8_t *expected = arena_alloc(&arena, size, 1);
+    for (size_t i = 0; i < verify_batch_count(batch); i++) {
+        if (bucket_of[i] == bucket && verify_batch_verdict(batch, i) == STATUS_OK) {
+            struct span share;
+            cr_assert(status_ok(verify_batch_out_share(batch, i, &arena, &share)));
+            cr_assert(status_ok(vdaf_agg_merge(vdaf, expected, share)));
+        }
+    }
+    cr_assert_eq(memcmp(got, expected, size), 0, "%s: bucket %u", vdaf_name(vdaf), bucket);
+    arena_release(&arena);
 }
 
 /* Appends the shares of three buckets, some reports being refused first. */
@@ -37,7 +57,8 @@ static void append_buckets(const struct vdaf *vdaf, struct verify_batch *batch,
         shares[bucket] = arena_alloc(&arena, size, 1);
     }
     cr_assert(status_ok(verify_batch_accumulate(batch, bucket_of, shares, 3)));
-    for (int bucket = 0; bucket < 3; bucket++) {
+    for (uint32_t bucket = 0; bucket < 3; bucket++) {
+        check_bucket(vdaf, batch, bucket_of, bucket, shares[bucket]);
         cr_assert(status_ok(buffer_append(out, span_of(shares[bucket], size))));
     }
     arena_release(&arena);
