@@ -244,3 +244,18 @@ Test(lanes, a_batch_equals_its_reports) {
 Test(lanes, equal_the_portable_ones_in_long_outputs) {
     compare(&(struct shape){0, "Prio3Histogram", {{"length", 600}, {"chunk_length", 24}}, 2}, 11);
 }
+
+/* As small as Count, yet with joint randomness: not for Count's own query. */
+Test(lanes, equal_the_portable_ones_in_the_smallest_shapes) {
+    const struct vdaf_param length = {"length", 1}, max = {"max_measurement", 1};
+    const struct vdaf_param chunk = {"chunk_length", 1}, proofs = {"proofs", 3};
+    const struct shape shapes[] = {
+        {0, "Prio3SumVec", {length, max, chunk}, 3},
+        {0, "Prio3SumVecWithMultiproof", {length, max, chunk, proofs}, 4},
+        {0, "Prio3MultihotCountVec", {length, {"max_weight", 1}, chunk}, 3},
+        {0, "Prio3Histogram", {{"length", 2}, chunk}, 2},
+    };
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        compare(&shapes[i], 11);
+    }
+}
