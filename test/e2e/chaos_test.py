@@ -28,7 +28,7 @@ class ChaosTest(unittest.TestCase):
         self.survive(faults=24)
 
     def test_nor_while_the_next_release_takes_over(self):
-        log = self.survive(faults=20, upgrade=True)
+        log = self.survive(faults=14, upgrade=True)
         self.assertGreaterEqual(log["next_release"], 2)
 
 
