@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "acme/client/failure_note.h"
+#include "acme/client/replica.h"
 #include "store/store.h"
 
 /* What every kind of vault promises, to two that share a place. */
@@ -40,7 +41,7 @@ static void folder_start(void) {
     cr_assert(status_ok(vault_folder_new(folder, &second)));
 }
 
-static int64_t now_us;
+static _Atomic int64_t now_us;
 static int64_t now(const struct clock *clock) {
     (void)clock;
     return now_us;
@@ -152,6 +153,30 @@ Test(database, a_lease_that_is_not_kept_ends_and_fences_its_holder) {
     vault_give_back(first, &mine); /* is no longer its to give */
     cr_assert(status_ok(vault_keep(second, &theirs)));
     cr_assert(holds(first, "pair.pem", "theirs"));
+}
+
+Test(database, a_replica_keeps_the_lease_that_it_holds_and_no_other) {
+    enum { LOOKS_US = 5 * VAULT_LOOK_MS * 1000 };
+    struct vault_lease mine = {.name = "pair.pem"};
+    struct vault_lease theirs = {.name = "pair.pem"};
+    struct responder *responder;
+    struct replica *replica;
+    cr_assert(status_ok(responder_new(&responder)));
+    cr_assert(status_ok(replica_new(&replica, first, responder, &clock_of_test)));
+    cr_assert(status_ok(replica_start(replica)));
+    cr_assert(status_ok(vault_take(first, &mine)));
+    replica_hold(replica, &mine);
+    now_us += LEASE_US - 1;
+    usleep(LOOKS_US);
+    now_us += LEASE_US - 1;
+    cr_assert_eq(vault_take(second, &theirs).code, STATUS_BUSY);
+    usleep(LOOKS_US);
+    replica_hold(replica, NULL);
+    now_us += LEASE_US;
+    usleep(LOOKS_US);
+    cr_assert(status_ok(vault_take(second, &theirs)));
+    replica_free(replica);
+    responder_free(responder);
 }
 
 Test(folder, a_lease_ends_with_its_process) {

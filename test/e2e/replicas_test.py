@@ -18,6 +18,7 @@ from pair import MOIETY, START_S, Server, free_ports, get, moiety
 
 HOST = "127.0.0.1"
 RENEWED_S = 60
+LEASE_S = 3
 
 
 class Door:
@@ -121,7 +122,7 @@ class Replicas(unittest.TestCase):
         (http,) = free_ports(1)
         server.behind_door = http if challenge == "http-01" else server.port
         server.configure(
-            "aggregator: {lease: 3s}\n"
+            f"aggregator: {{lease: {LEASE_S}s}}\n"
             f"acme:\n  names: [{HOST}]\n  keep: database\n  folder: copy\n"
             f"  directory: {self.directory}\n  ca: ../ca/root.pem\n  profile: aggregator\n"
             f"  eab_key: ../ca/aggregator.eab\n  challenge: {challenge}\n"
