@@ -72,7 +72,9 @@ static void stream_of(const struct xof_input *input, unsigned lane, uint8_t out[
     turboshake_absorb_same(&sponge, &seed_size, 1);
     turboshake_absorb_same(&sponge, input->seed[lane], XOF_SEED_SIZE);
     turboshake_absorb_same(&sponge, input->binder, input->binder_len);
-    turboshake_absorb_same(&sponge, input->nonce[lane], XOF_NONCE_SIZE);
+    if (input->nonce != NULL) {
+        turboshake_absorb_same(&sponge, input->nonce[lane], XOF_NONCE_SIZE);
+    }
     turboshake_finish(&sponge, 1);
     turboshake_squeeze(&sponge, (uint8_t *const[]){out}, XOF_SEED_SIZE);
 }
@@ -80,7 +82,7 @@ static void stream_of(const struct xof_input *input, unsigned lane, uint8_t out[
 /* All lanes' contexts are in one place but that of lane `other`, if there is one. The
  * prefix and the binder have bytes behind their ends too, which don't count. */
 static void check_contexts(const struct kernels *kernels, size_t prefix_len, size_t ctx_len,
-                           unsigned other) {
+                           unsigned other, bool with_nonce) {
     uint8_t seeds[SIMD_LANES_MAX][XOF_SEED_SIZE], out[SIMD_LANES_MAX][XOF_SEED_SIZE];
     const uint8_t *seed_of[SIMD_LANES_MAX], *ctx_of[SIMD_LANES_MAX];
     uint8_t *out_of[SIMD_LANES_MAX], common[CTX_MAX], own[CTX_MAX];
@@ -99,7 +101,7 @@ static void check_contexts(const struct kernels *kernels, size_t prefix_len, siz
                                     .seed = seed_of,
                                     .binder = {9, 10, 11},
                                     .binder_len = ctx_len % 3,
-                                    .nonce = seed_of};
+                                    .nonce = with_nonce ? seed_of : NULL};
     struct turboshake sponge;
     xof_start(&sponge, kernels, &input);
     xof_derive_seed(&sponge, out_of);
@@ -117,8 +119,9 @@ Test(xof, contexts_of_any_length_and_place) {
         const struct kernels *kernels = kernels_of((enum simd_type)type);
         for (size_t ctx_len = 0; kernels != NULL && ctx_len <= CTX_MAX; ctx_len++) {
             for (unsigned other = 0; other <= kernels->lanes; other++) {
-                check_contexts(kernels, XOF_PREFIX_SIZE, ctx_len, other);
-                check_contexts(kernels, ctx_len / 2 % XOF_PREFIX_SIZE, ctx_len, other);
+                check_contexts(kernels, XOF_PREFIX_SIZE, ctx_len, other, true);
+                check_contexts(kernels, XOF_PREFIX_SIZE, ctx_len, other, false);
+                check_contexts(kernels, ctx_len / 2 % XOF_PREFIX_SIZE, ctx_len, other, true);
             }
         }
     }
