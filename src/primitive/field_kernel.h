@@ -144,6 +144,57 @@ static void sum(uint64_t out[], const uint64_t in[], size_t n, size_t stride) {
     put(out, 0, total);
 }
 
+/* Sums of vectors go by blocks of a few of them: more at once, each of more than
+ * caches hold, are too many for the processor to foresee what it reads next. */
+enum { SUM_BLOCK = 32, SUM_STREAMS = 4 };
+
+struct sum_stream {
+    const uint64_t *vector, *ahead; /* where it is read now, and what is read next */
+    lane mask;
+};
+
+static inline void add_streams(summation parts[], const struct sum_stream streams[], size_t count,
+                               size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        summation part = parts[i];
+        for (size_t s = 0; s < count; s++) {
+            __builtin_prefetch(streams[s].ahead + i * WORDS);
+            __builtin_prefetch(streams[s].ahead + i * WORDS + WORDS / 2);
+            summation_add(&part, masked_load(streams[s].vector + i * WORDS, streams[s].mask));
+        }
+        parts[i] = part;
+    }
+}
+
+/* Adds the sums of elements [from, from + n) of up to ACCUMULATOR_STEPS vectors. */
+static inline void add_block(uint64_t out[], const uint64_t *const in[],
+                             const uint64_t masks[][LANES], size_t count, size_t from, size_t n) {
+    summation parts[SUM_BLOCK];
+    for (size_t i = 0; i < n; i++) {
+        parts[i] = summation_zero();
+    }
+    for (size_t v = 0; v < count; v += SUM_STREAMS) {
+        struct sum_stream streams[SUM_STREAMS] = {0};
+        const size_t some = count - v < SUM_STREAMS ? count - v : SUM_STREAMS;
+        for (size_t s = 0; s < some; s++) {
+            const size_t next = v + SUM_STREAMS + s;
+            streams[s].vector = in[v + s] + from * WORDS;
+            /* The next vectors' block, or the first ones' next. */
+            const size_t ahead_from = next < count ? from : from + n;
+            streams[s].ahead = in[next < count ? next : s] + ahead_from * WORDS;
+            streams[s].mask = lane_load(masks[v + s]);
+        }
+        if (some == SUM_STREAMS) {
+            add_streams(parts, streams, SUM_STREAMS, n);
+        } else {
+            add_streams(parts, streams, some, n);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        put(out, from + i, element_add(get(out, from + i), summation_reduce(&parts[i])));
+    }
+}
+
 /* Adds the sums of up to ACCUMULATOR_STEPS vectors. */
 static inline void add_vectors(uint64_t out[], const uint64_t *const in[],
                                const lane_mask masks[], size_t count, size_t n) {
@@ -153,12 +204,8 @@ static inline void add_vectors(uint64_t out[], const uint64_t *const in[],
             words[v][l] = 0 - (masks[v] >> l & 1);
         }
     }
-    for (size_t i = 0; i < n; i++) {
-        summation part = summation_zero();
-        for (size_t v = 0; v < count; v++) {
-            summation_add(&part, masked_load(in[v] + i * WORDS, lane_load(words[v])));
-        }
-        put(out, i, element_add(get(out, i), summation_reduce(&part)));
+    for (size_t from = 0; from < n; from += SUM_BLOCK) {
+        add_block(out, in, words, count, from, n - from < SUM_BLOCK ? n - from : SUM_BLOCK);
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One JSON object a line, as `tools/bench vdaf --json` prints them: ns a report
-//! of libprio-rs, the least of several rounds, on one thread.
+//! of libprio-rs, the least of many groups of calls, on one thread. An argument is the
+//! only instance to measure.
 
 use prio::codec::{Encode, ParameterizedDecode};
 use prio::vdaf::{
@@ -48,6 +49,9 @@ fn bench<V>(instance: &str, vdaf: Result<V, VdafError>, measurement: V::Measurem
 where
     V: Client<16> + Aggregator<32, 16, AggregationParam = ()>,
 {
+    if std::env::args().nth(1).is_some_and(|only| only != instance) {
+        return;
+    }
     let vdaf = vdaf.unwrap();
     let (public, shares) = vdaf.shard(CTX, &measurement, &NONCE).unwrap();
     let public = public.get_encoded().unwrap();
