@@ -63,16 +63,6 @@ static void make_backlog(void) {
     }
 }
 
-static void expect_all(void) {
-    struct span query = pair_query(&pair, pair_time(&pair), 1);
-    struct pair_result result;
-    pair_result(&pair, pair_collect(&pair, query), query, TIMEOUT_MS, &result);
-    cr_assert_eq(result.report_count, REPORTS);
-    cr_assert(result.values[0] == REPORTS);
-    cr_assert_eq(pair_counter(&pair, &pair.leader, "aggregated"), REPORTS);
-    cr_assert_eq(pair_counter(&pair, &pair.helper, "aggregated"), REPORTS);
-}
-
 static bool same_post(unsigned i, unsigned j) {
     return strcmp(script.seen[i].method, "POST") == 0 &&
            strcmp(script.seen[j].method, "POST") == 0 &&
@@ -100,7 +90,7 @@ Test(backlog, is_told_and_loses_nothing) {
     start();
     make_backlog();
     pair_upload_many(&pair, "1", REPORTS, pair_time(&pair));
-    expect_all();
+    pair_expect_all(&pair, REPORTS, TIMEOUT_MS);
     unsigned busy = atomic_load(&pair.busy_answers);
     cr_assert_gt(busy, 0);
     cr_assert_eq(sent_again(), busy);
@@ -111,7 +101,7 @@ Test(backlog, is_told_and_loses_nothing) {
 Test(backlog, is_nothing_to_tell_of_while_it_is_short) {
     start();
     pair_upload_many(&pair, "1", REPORTS, pair_time(&pair));
-    expect_all();
+    pair_expect_all(&pair, REPORTS, TIMEOUT_MS);
     cr_assert_eq(atomic_load(&pair.busy_answers), 0);
     cr_assert_eq(sent_again(), 0);
     stop();

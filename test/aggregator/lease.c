@@ -59,16 +59,6 @@ static struct status rival_run(struct rival *rival, store_function *function) {
     return store_run(pair.leader.store, STORE_WRITE, function, rival);
 }
 
-static void expect_all(void) {
-    struct span query = pair_query(&pair, pair_time(&pair), 1);
-    struct pair_result result;
-    pair_result(&pair, pair_collect(&pair, query), query, TIMEOUT_MS, &result);
-    cr_assert_eq(result.report_count, REPORTS);
-    cr_assert(result.values[0] == REPORTS);
-    cr_assert_eq(pair_counter(&pair, &pair.leader, "aggregated"), REPORTS);
-    cr_assert_eq(pair_counter(&pair, &pair.helper, "aggregated"), REPORTS);
-}
-
 Test(lease, is_renewed_while_the_work_goes_on, .timeout = 60) {
     start();
     struct rival rival = {.arena = ARENA_INIT};
@@ -77,7 +67,7 @@ Test(lease, is_renewed_while_the_work_goes_on, .timeout = 60) {
         cr_assert_eq(rival_run(&rival, rival_claim).code, STATUS_NOT_FOUND);
     }
     atomic_store(&let_go, true);
-    expect_all();
+    pair_expect_all(&pair, REPORTS, TIMEOUT_MS);
     arena_release(&rival.arena);
     pair_stop(&pair);
 }
@@ -95,7 +85,7 @@ Test(lease, that_was_lost_guards_what_another_does, .timeout = 60) {
     usleep(500000);
     cr_assert_eq(pair_counter(&pair, &pair.leader, "aggregated"), 0);
     cr_assert(status_ok(rival_run(&rival, rival_release)));
-    expect_all();
+    pair_expect_all(&pair, REPORTS, TIMEOUT_MS);
     arena_release(&rival.arena);
     pair_stop(&pair);
 }

@@ -531,6 +531,16 @@ uint64_t pair_counter(struct pair *pair, const struct server *server, const char
     return query.value;
 }
 
+void pair_expect_all(struct pair *pair, unsigned number, int timeout_ms) {
+    const struct span query = pair_query(pair, pair_time(pair), 1);
+    struct pair_result result;
+    pair_result(pair, pair_collect(pair, query), query, timeout_ms, &result);
+    cr_assert_eq(result.report_count, number);
+    cr_assert(result.values[0] == number);
+    cr_assert_eq(pair_counter(pair, &pair->leader, "aggregated"), number);
+    cr_assert_eq(pair_counter(pair, &pair->helper, "aggregated"), number);
+}
+
 static struct status usage_run(struct store_tx *tx, void *argument) {
     struct counter_query *query = argument;
     return store_usage_get(tx, query->pair->dap.id.bytes, &query->usage);

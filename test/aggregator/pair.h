@@ -136,6 +136,8 @@ int pair_delete(struct pair *pair, const char *job);
 
 /* A counter of the leader's or helper's store, such as "aggregated". */
 uint64_t pair_counter(struct pair *pair, const struct server *server, const char *name);
+/* Collects all of `number` reports, each of which measured 1, and that both counted them. */
+void pair_expect_all(struct pair *pair, unsigned number, int timeout_ms);
 /* Waits until the leader has nothing left to aggregate. */
 void pair_settle(struct pair *pair, int timeout_ms);
 

@@ -138,7 +138,19 @@ class Server:
         return total
 
 
-class PairTest(unittest.TestCase):
+class ServerTest(unittest.TestCase):
+    """Of servers, which are to end well."""
+
+    def end_server(self, server):
+        """What is still running ends well, with nothing that a sanitizer
+        minds."""
+        status = server.stop()
+        self.assertIn(status, (None, 0), server.logged())
+        self.assertNotIn("Sanitizer", server.logged())
+        self.assertNotIn("runtime error", server.logged())
+
+
+class PairTest(ServerTest):
     """A test with a pair: self.leader, self.helper, self.folder."""
 
     EXTRA = "aggregator:\n  job_poll: 50ms\n"
@@ -155,14 +167,6 @@ class PairTest(unittest.TestCase):
         server = Server(self.folder / name, **options)
         self.addCleanup(self.end_server, server)
         return server
-
-    def end_server(self, server):
-        """What is still running ends well, with nothing that a sanitizer
-        minds."""
-        status = server.stop()
-        self.assertIn(status, (None, 0), server.logged())
-        self.assertNotIn("Sanitizer", server.logged())
-        self.assertNotIn("runtime error", server.logged())
 
     def start(self):
         self.leader.start()

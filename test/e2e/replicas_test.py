@@ -14,7 +14,7 @@ import time
 import unittest
 
 from database import Postgres
-from pair import MOIETY, START_S, Server, free_ports, get, moiety
+from pair import MOIETY, START_S, Server, ServerTest, free_ports, get, moiety
 
 HOST = "127.0.0.1"
 RENEWED_S = 60
@@ -71,7 +71,7 @@ class Door:
         self.listener.close()
 
 
-class Replicas(unittest.TestCase):
+class Replicas(ServerTest):
     def setUp(self):
         temporary = tempfile.TemporaryDirectory(prefix="moiety-e2e-")
         self.addCleanup(temporary.cleanup)
@@ -129,11 +129,6 @@ class Replicas(unittest.TestCase):
             f"  http: {HOST}:{http}\n")
         self.addCleanup(self.end_server, server)
         return server
-
-    def end_server(self, server):
-        self.assertIn(server.stop(), (None, 0), server.logged())
-        self.assertNotIn("Sanitizer", server.logged())
-        self.assertNotIn("runtime error", server.logged())
 
     def start_during_renewal(self, first, *others):
         """The first alone begins, and the CA waits at the door until the others are there."""
